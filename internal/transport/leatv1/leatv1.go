@@ -27,7 +27,7 @@ type Session struct {
 	// The fields below belong to whoever calls Open, Handle and Close, one call after the other.
 	home    *hub.Subscription // what the connection's address names, nil where it names nothing
 	streams map[string]subscriptions
-	count   int // of subscriptions in streams
+	count   int            // of subscriptions in streams
 	group   sync.WaitGroup // of the goroutines that let events flow
 }
 
