@@ -36,8 +36,9 @@ type subscriptions map[event.Key]*running
 
 // Running is a subscription whose events flow.
 type running struct {
-	stop context.CancelFunc
-	done chan struct{} // closed when nothing of it is written any more
+	subscriber *hub.Subscriber
+	stop       context.CancelFunc
+	done       chan struct{} // closed when nothing of it is written any more
 }
 
 // A Sender writes to the client. Both methods are called by several goroutines at once; what each call is given goes

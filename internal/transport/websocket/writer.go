@@ -27,6 +27,8 @@ type writer struct {
 	broken   error  // why nothing can be written any more
 }
 
+var errSlow = errors.New("the client took nothing for too long")
+
 // goodbye is how long the last frames may take.
 const goodbye = time.Second
 
@@ -70,7 +72,7 @@ func (w *writer) write(frames [][]byte) error {
 	w.rest = missing(frames, written)
 	w.hurry()
 	w.hub.End(event.EndSlow)
-	return hub.ErrSlow
+	return errSlow
 }
 
 // push writes as long as the client takes anything.
