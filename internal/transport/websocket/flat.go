@@ -21,6 +21,7 @@ type flat struct {
 	sub    hub.Subscription
 	out    *writer
 	logger *slog.Logger
+	opened *hub.Subscriber // until it begins
 	group  sync.WaitGroup
 }
 
@@ -34,7 +35,9 @@ func (f *flat) open(ctx context.Context) (begin func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
+	f.opened = subscriber
 	return func() error {
+		f.opened = nil
 		f.group.Go(func() {
 			defer subscriber.Close()
 			if err := subscriber.Run(ctx, f.out); err != nil && ctx.Err() == nil {
@@ -62,7 +65,12 @@ func (f *flat) Handle(ctx context.Context, message []byte) error {
 }
 
 // Close waits for the goroutine that writes events: at once after ctx, else after leat.end.
-func (f *flat) Close() { f.group.Wait() }
+func (f *flat) Close() {
+	f.group.Wait()
+	if f.opened != nil {
+		f.opened.Close()
+	}
+}
 
 func (f *flat) refuse(err error) error {
 	p := problem.From(err)

@@ -79,6 +79,7 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, conn *hub.Conn
 	}
 	if err != nil {
 		cancel()
+		c.session.Close()
 		return err
 	}
 	go c.run(ctx, begin)
