@@ -102,11 +102,8 @@ func (c *client) end(err error) (how string) {
 		_ = c.conn.Close() // frees who waits to write
 		c.cancel()
 		c.session.Close()
-		if errors.Is(err, io.EOF) {
-			return "client"
-		}
-		c.logger.Debug("a WebSocket broke", "error", err)
-		return "error"
+		c.logger.Debug("a WebSocket client is gone", "error", err)
+		return "client"
 	}
 }
 
