@@ -36,8 +36,12 @@ func (s *service) exchange(ctx context.Context, stream grpcgo.ServerStream, conn
 	for {
 		select {
 		case m := <-messages:
-			if errors.Is(m.err, io.EOF) {
-				return nil
+			if errors.Is(m.err, io.EOF) { // which is no goodbye: events may still be wanted
+				if session.Subscriptions() == 0 {
+					return nil
+				}
+				messages = nil
+				continue
 			}
 			if m.err != nil {
 				return m.err

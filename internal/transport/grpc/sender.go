@@ -52,7 +52,7 @@ func (s *sender) send(frame []byte) error {
 	s.sending.Store(false)
 	s.timer.Stop()
 	if err != nil && closed(s.stalled) {
-		return hub.ErrSlow
+		return slow()
 	}
 	return err
 }
