@@ -26,6 +26,7 @@ type Session struct {
 
 	// The fields below belong to whoever calls Open, Handle and Close, one call after the other.
 	home    *hub.Subscription // what the connection's address names, nil where it names nothing
+	opened  *hub.Subscriber   // its subscriber, until it begins
 	streams map[string]subscriptions
 	count   int            // of subscriptions in streams
 	group   sync.WaitGroup // of the goroutines that let events flow
@@ -36,8 +37,9 @@ type subscriptions map[event.Key]*running
 
 // Running is a subscription whose events flow.
 type running struct {
-	stop context.CancelFunc
-	done chan struct{} // closed when nothing of it is written any more
+	subscriber *hub.Subscriber
+	stop       context.CancelFunc
+	done       chan struct{} // closed when nothing of it is written any more
 }
 
 // A Sender writes to the client. Both methods are called by several goroutines at once; what each call is given goes
@@ -76,8 +78,11 @@ func (s *Session) Open(ctx context.Context, sub hub.Subscription) (begin func() 
 	if err != nil {
 		return nil, err
 	}
-	s.home = &sub
-	return func() error { return s.begin(ctx, sub, subscriber, nil) }, nil
+	s.home, s.opened = &sub, subscriber
+	return func() error {
+		s.opened = nil
+		return s.begin(ctx, sub, subscriber, nil)
+	}, nil
 }
 
 // Handle does what one message of the client asks, and answers it; what is wrong with a message is an answer too,
@@ -114,6 +119,9 @@ func (s *Session) Close() {
 	}
 	s.group.Wait()
 	s.stopAll()
+	if s.opened != nil {
+		s.opened.Close()
+	}
 }
 
 func (s *Session) stopAll() {

@@ -51,7 +51,7 @@ func (s *Session) begin(ctx context.Context, sub hub.Subscription, subscriber *h
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	r := &running{stop, make(chan struct{})}
+	r := &running{subscriber, stop, make(chan struct{})}
 	name := sub.Stream.Name
 	if s.streams[name] == nil {
 		s.streams[name] = subscriptions{}
@@ -90,7 +90,7 @@ func (s *Session) unsubscribe(m message) error {
 	<-r.done // so that `unsubscribed` comes after the last event
 	delete(keys, key)
 	s.count--
-	return s.sender.Send(appendSubscribed(nil, "unsubscribed", m.ref, hub.Subscription{Stream: stream, Key: key}, ""))
+	return s.sender.Send(appendSubscribed(nil, "unsubscribed", m.ref, hub.Subscription{Stream: stream, Key: key}, r.subscriber.Position()))
 }
 
 // subscribedKey gives the key under which the subscription that `unsubscribe` means would be, by the same rules as
