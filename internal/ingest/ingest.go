@@ -60,7 +60,9 @@ func (in *Ingest) PublishAll(ctx context.Context, stream string, events []Event,
 }
 
 // Upload begins a long upload of single events, each stored or refused as it comes, in bounded memory.
-func (in *Ingest) Upload(ctx context.Context, stream string, o Options) (*Upload, error) { return nil, nil }
+func (in *Ingest) Upload(ctx context.Context, stream string, o Options) (*Upload, error) {
+	return nil, nil
+}
 
 // An Upload is a long upload; one goroutine uses it.
 type Upload struct{}
