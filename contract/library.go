@@ -137,7 +137,7 @@ func (l *library) visit(schema *value, base, from string) {
 		case m.name == "$ref", m.name == "$dynamicRef":
 			l.refs = append(l.refs, reference{m.name, m.value.text, m.value.at, base, from})
 		case m.name == "$anchor", m.name == "$dynamicAnchor":
-			l.anchors[base+"#"+m.value.text] = schema
+			l.anchor(schema, m, base, from)
 		case m.name == "$schema" && strings.TrimSuffix(m.value.text, "#") != draft+"schema":
 			l.wrong(from, m.value.at, "$schema must be %sschema, the dialect that leat reads, not %q",
 				draft, shorten(m.value.text))
@@ -145,13 +145,18 @@ func (l *library) visit(schema *value, base, from string) {
 	}
 }
 
+func (l *library) anchor(schema *value, m member, base, from string) {
+	url := base + "#" + m.value.text
+	if other := l.anchors[url]; other != nil && other != schema {
+		l.wrong(from, m.value.at, "%s %q is that of another schema already, at %s", m.name, shorten(m.value.text), other.at)
+		return
+	}
+	l.anchors[url] = schema
+}
+
 func (l *library) identify(schema, id *value, base, from string) string {
 	target, _, err := resolve(base, id.text)
-	if err != nil {
-		l.wrong(from, id.at, "$id %q is not a URI reference", shorten(id.text))
-		return base
-	}
-	if target == base {
+	if err != nil || target == base { // the first is told by the dialect
 		return base
 	}
 	if other := l.ids[target]; other != nil && other != schema {
@@ -223,7 +228,7 @@ func (l *library) shown(path string) string {
 func (l *library) follow(ref reference) string {
 	target, fragment, err := resolve(ref.base, ref.text)
 	if err != nil {
-		return "this is not a URI reference"
+		return "" // the dialect tells that
 	}
 	if strings.HasPrefix(target, draft) {
 		return "" // the validator brings its own

@@ -2,6 +2,8 @@ package contract
 
 import (
 	"errors"
+	"path/filepath"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -33,7 +35,7 @@ func (s *Schema) Validate(data any) []Violation {
 	if !errors.As(err, &failed) {
 		return []Violation{{"", err.Error()}}
 	}
-	found := sortViolations(s.parts, failed)
+	found := violations(s.parts, data, failed)
 	return found[:min(len(found), maxViolations)]
 }
 
@@ -65,6 +67,9 @@ func (r *reading) checkSchemas() {
 func (r *reading) checkExample(d declaration, s *Schema, n int, example *value) {
 	for _, v := range s.Validate(example.data()) {
 		at, _ := example.find(v.Pointer)
+		if at.broken {
+			continue
+		}
 		where := v.Pointer
 		if where == "" {
 			where = "the data"
@@ -104,19 +109,20 @@ func (r *reading) checkDialect(c *jsonschema.Compiler) {
 	collect(meta, parts)
 	for at, root := range r.library.documents {
 		var failed *jsonschema.ValidationError
-		if errors.As(meta.Validate(root.data()), &failed) {
+		data := root.data()
+		if errors.As(meta.Validate(data), &failed) {
 			r.library.broken[at] = true
-			r.reportDialect(root, parts, failed)
+			r.reportDialect(root, violations(parts, data, failed))
 		}
 	}
 }
 
-func (r *reading) reportDialect(root *value, parts map[string]*jsonschema.Schema, failed *jsonschema.ValidationError) {
-	for _, v := range sortViolations(parts, failed) {
+func (r *reading) reportDialect(root *value, found []Violation) {
+	for _, v := range found {
 		at, _ := root.find(v.Pointer)
 		where := v.Pointer
 		if where == "" {
-			where = "it"
+			where = "the schema"
 		}
 		r.errorf(at.at, "not a valid JSON Schema: %s %s", where, v.Detail)
 	}
@@ -147,9 +153,10 @@ func (r *reading) reportCompile(d *declaration, err error) {
 	var failed *jsonschema.ValidationError
 	if errors.As(err, &invalid) && errors.As(invalid.Err, &failed) {
 		if root, ok := r.library.value(invalid.URL); ok {
-			r.reportDialect(root, nil, failed)
+			r.reportDialect(root, violations(nil, root.data(), failed))
 			return
 		}
 	}
-	r.errorf(d.schema.at, "%s: the schema is not valid: %v", d.of, err)
+	text := strings.ReplaceAll(err.Error(), fileURL(filepath.Dir(r.library.path)).String()+"/", "")
+	r.errorf(d.schema.at, "%s: the schema is not valid: %s", d.of, text)
 }
