@@ -16,7 +16,8 @@ type library struct {
 	path      string            // of the contract, absolute
 	documents map[string]*value // by URL: files, and schemas in place
 	ids       map[string]*value // by URL: the documents, and what has an $id
-	anchors   map[string]*value // by URL with fragment
+	anchors   map[string]*value // by the URL in bases, with fragment
+	bases     map[*value]string // of what has an $id, or is a document: what is within it is relative to this URL
 	visited   map[*value]bool
 	refs      []reference
 	aliases   map[string]string   // the $id of a document to its URL
@@ -36,7 +37,7 @@ const draft = "https://json-schema.org/draft/2020-12/"
 
 func newLibrary(r *reading, path string) *library {
 	return &library{r: r, path: path, documents: map[string]*value{}, ids: map[string]*value{},
-		anchors: map[string]*value{}, visited: map[*value]bool{}, aliases: map[string]string{},
+		anchors: map[string]*value{}, bases: map[*value]string{}, visited: map[*value]bool{}, aliases: map[string]string{},
 		leads: map[string][]string{}, broken: map[string]bool{}}
 }
 
@@ -77,7 +78,7 @@ func fileURL(path string) *url.URL {
 }
 
 func (l *library) add(at string, root *value) {
-	l.documents[at], l.ids[at] = root, root
+	l.documents[at], l.ids[at], l.bases[root] = root, root, at
 	l.visit(root, at, at)
 }
 
@@ -163,7 +164,7 @@ func (l *library) identify(schema, id *value, base, from string) string {
 		l.wrong(from, id.at, "$id %q is that of another schema already, at %s", shorten(id.text), other.at)
 		return base
 	}
-	l.ids[target] = schema
+	l.ids[target], l.bases[schema] = schema, target
 	if l.documents[from] == schema {
 		l.aliases[target] = from
 	}
@@ -242,7 +243,7 @@ func (l *library) follow(ref reference) string {
 		return ""
 	}
 	if fragment != "" && fragment[0] != '/' {
-		if l.anchors[target+"#"+fragment] == nil {
+		if l.anchors[l.bases[root]+"#"+fragment] == nil {
 			return fmt.Sprintf("there is no $anchor %q in %s", shorten(fragment), root.at.file)
 		}
 		return ""
@@ -251,7 +252,7 @@ func (l *library) follow(ref reference) string {
 	if !whole {
 		return fmt.Sprintf("there is nothing at %s in %s", shorten(fragment), l.name(root))
 	}
-	l.visit(found, target, ref.from)
+	l.visit(found, l.bases[root], l.document(target))
 	return ""
 }
 
