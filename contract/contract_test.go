@@ -203,3 +203,28 @@ func TestAliasesThatUnfoldWithoutEndAreRefused(t *testing.T) {
 		t.Errorf("got %.200v", err)
 	}
 }
+
+func TestSchemasAreFoundBesideTheContractWhereverItIs(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "a b#c%d", "in")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("leat.yaml", "leat: 1\ninfo: { title: T, version: 1.0.0 }\nstreams:\n  a:\n    key: /id\n"+
+		"    events: { e: { schema: { $ref: ../order.yaml }, examples: [ { id: 1 } ] } }\n")
+	write("../order.yaml", "required: [id]\nproperties: { id: { $ref: in/id.yaml } }\n")
+	write("id.yaml", "type: integer\n")
+	file := filepath.Join(folder, "leat.yaml")
+	if _, err := contract.Load(file); err != nil {
+		t.Error(err)
+	}
+	write("id.yaml", "type: integr\n")
+	_, err := contract.Load(file)
+	if want := filepath.Join(folder, "id.yaml") + ":1:7: "; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want it at %s", err, want)
+	}
+}

@@ -15,6 +15,7 @@ type library struct {
 	r         *reading
 	path      string            // of the contract, absolute
 	documents map[string]*value // by URL: files, and schemas in place
+	schemas   map[*value]string // what must be a schema as a whole, and the URL of its document
 	ids       map[string]*value // by URL: the documents, and what has an $id
 	anchors   map[string]*value // by the URL in bases, with fragment
 	bases     map[*value]string // of what has an $id, or is a document: what is within it is relative to this URL
@@ -36,7 +37,7 @@ type reference struct {
 const draft = "https://json-schema.org/draft/2020-12/"
 
 func newLibrary(r *reading, path string) *library {
-	return &library{r: r, path: path, documents: map[string]*value{}, ids: map[string]*value{},
+	return &library{r: r, path: path, documents: map[string]*value{}, schemas: map[*value]string{}, ids: map[string]*value{},
 		anchors: map[string]*value{}, bases: map[*value]string{}, visited: map[*value]bool{}, aliases: map[string]string{},
 		leads: map[string][]string{}, broken: map[string]bool{}}
 }
@@ -79,6 +80,7 @@ func fileURL(path string) *url.URL {
 
 func (l *library) add(at string, root *value) {
 	l.documents[at], l.ids[at], l.bases[root] = root, root, at
+	l.schemas[root] = at
 	l.visit(root, at, at)
 }
 
@@ -251,6 +253,9 @@ func (l *library) follow(ref reference) string {
 	found, whole := root.find(fragment)
 	if !whole {
 		return fmt.Sprintf("there is nothing at %s in %s", shorten(fragment), l.name(root))
+	}
+	if !l.visited[found] {
+		l.schemas[found] = l.document(target)
 	}
 	l.visit(found, l.bases[root], l.document(target))
 	return ""
