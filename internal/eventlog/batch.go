@@ -116,6 +116,7 @@ func (s *Stream) appendTogether(ctx context.Context, records []Record, indexes [
 	if err != nil {
 		return 0, err
 	}
+	p.events = uint64(len(indexes))
 	a, err := p.wait(ctx)
 	return a.Position.Sequence(), err
 }
