@@ -1,8 +1,10 @@
 package ingest_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -323,4 +325,21 @@ func (s *server) published(t *testing.T, stream string) float64 {
 	}
 	t.Fatalf("no leat_events_published_total of stream %s", stream)
 	return 0
+}
+
+func TestARefusalDoesNotAskForTheBody(t *testing.T) {
+	s := newServer(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /events/ordrs HTTP/1.1\r\nHost: leat\r\nContent-Type: application/json\r\n"+
+		"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	status, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.HasPrefix(status, "HTTP/1.1 404") {
+		t.Errorf("got %q, %v", status, err)
+	}
 }
