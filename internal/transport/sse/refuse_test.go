@@ -134,14 +134,3 @@ func TestWhatPassesByItselfIsToldAnEventSourceWithinAStream(t *testing.T) {
 		})
 	}
 }
-
-func TestALogThatBreaksEndsNoStreamSilently(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
-		_, b := w.get("/events/orders")
-		b.next()
-		w.logs["orders"].Fail(errors.New("no leader"))
-		w.logs["orders"].Fail(nil)
-		at := w.publish("orders", "order.shipped", "or_1", `1`)
-		want(t, "event", b.next(), block("order.shipped", `1`, at))
-	})
-}
