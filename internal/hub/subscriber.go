@@ -37,6 +37,10 @@ type Subscriber struct {
 // resumes; empty where it asked with something that is no position, and on streams of durability none.
 func (s *Subscriber) StartID() string { return s.startID }
 
+// Position is the last position that the client was given, or where delivery would have started; empty where there is
+// none. It is not for while Run runs.
+func (s *Subscriber) Position() string { return s.told.String() }
+
 // Close forgets a subscriber; Run's caller calls it when Run has returned, or when Run will not be called.
 func (s *Subscriber) Close() { s.stream.leave(s) }
 
