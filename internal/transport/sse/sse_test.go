@@ -249,7 +249,7 @@ func TestARecorderGetsWhatThereIs(t *testing.T) {
 		defer close(served)
 		w.handler.ServeHTTP(recorder, r)
 	}()
-	w.becomes("leat_connections", "", 1)
+	w.becomes("leat_subscribers", "", 1)
 	cancel()
 	<-served
 	body, _ := io.ReadAll(recorder.Result().Body)
