@@ -53,4 +53,3 @@ type Params struct {
 
 // MaxLast is the most events that `last` can ask for.
 const MaxLast = 10_000
-

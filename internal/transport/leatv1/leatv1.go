@@ -106,6 +106,9 @@ func (s *Session) Handle(ctx context.Context, message []byte) error {
 	}
 }
 
+// Subscriptions is how many there are.
+func (s *Session) Subscriptions() int { return s.count }
+
 // Close ends the subscriptions and waits for their goroutines: at once where the client is gone, after each one's
 // leat.end where the server has ended the connection (hub.Connection.Ended). No Handle may be running or follow.
 func (s *Session) Close() {
