@@ -113,6 +113,14 @@ func start(t *testing.T) *node {
 	return n
 }
 
+// address is that of one of the ways in: native or http.
+func (n *node) address(way string) string {
+	if way == "http" {
+		return n.http
+	}
+	return n.native
+}
+
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -134,8 +142,7 @@ func each(t *testing.T, test func(t *testing.T, leat *client)) {
 	for _, way := range []string{"native", "http"} {
 		t.Run(way, func(t *testing.T) {
 			n := start(t)
-			address := map[string]string{"native": n.native, "http": n.http}[way]
-			test(t, dial(t, n, address))
+			test(t, dial(t, n, n.address(way)))
 		})
 	}
 }
