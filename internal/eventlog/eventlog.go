@@ -207,7 +207,7 @@ func (l *Log) takeStock(ctx context.Context) (mark, error) {
 		if err != nil {
 			return nil, err
 		}
-		m[name] = span{info.first(), info.State.Last}
+		m[name] = span{info.first(), info.State.Last, info.State.Newest}
 	}
 	return m, nil
 }
