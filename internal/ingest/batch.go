@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"fmt"
-	"math"
 	"strconv"
 
 	"github.com/leatstream/leat/event"
@@ -26,9 +25,19 @@ func (in *Ingest) PublishAll(ctx context.Context, stream string, events []Event,
 		return nil, err
 	}
 	if o.IdempotencyKey != "" {
-		return s.appendOnce(ctx, records, o.IdempotencyKey)
+		for i := range records {
+			records[i].Dedupe = requestName(o.IdempotencyKey, i)
+		}
 	}
-	return s.appendAll(ctx, records)
+	appended, err := s.log.AppendBatch(ctx, records)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]Result, len(appended))
+	for i, a := range appended {
+		results[i] = s.result(a)
+	}
+	return results, nil
 }
 
 // checkAll checks each event, and tells what is wrong with as many as possible at once.
@@ -89,79 +98,4 @@ func at(i int, err error) *problem.Error {
 	}
 	p.Violations = violations
 	return &p
-}
-
-// appendAll stores records; those of the same name within the request are one event.
-func (s *stream) appendAll(ctx context.Context, records []eventlog.Record) ([]Result, error) {
-	distinct := make([]eventlog.Record, 0, len(records))
-	place := make([]int, len(records)) // of each record in distinct
-	first := map[string]int{}
-	for i, r := range records {
-		if j, ok := first[r.Dedupe]; ok && r.Dedupe != "" {
-			place[i] = j
-			continue
-		}
-		place[i], first[r.Dedupe] = len(distinct), len(distinct)
-		distinct = append(distinct, r)
-	}
-	appended, err := s.log.AppendBatch(ctx, distinct)
-	if err != nil {
-		return nil, err
-	}
-	results := make([]Result, len(records))
-	seen := make([]bool, len(distinct))
-	for i, j := range place {
-		if seen[j] {
-			results[i] = Result{ID: appended[j].Position, Duplicate: true}
-			continue
-		}
-		seen[j] = true
-		results[i] = s.result(appended[j])
-	}
-	return results, nil
-}
-
-// appendOnce stores the records of an idempotent request. A repeat has to be seen before anything is stored, because
-// it need not have as many events as the first: the log then finds the first one's first and last event by name, and
-// what was stored at once lies between them.
-func (s *stream) appendOnce(ctx context.Context, records []eventlog.Record, key string) ([]Result, error) {
-	begin, repeated, err := s.stored(ctx, records[0], requestName(key, 0))
-	if err != nil {
-		return nil, err
-	}
-	if !repeated {
-		for i := range records {
-			records[i].Dedupe = requestName(key, i)
-		}
-		if last := len(records) - 1; last > 0 {
-			records[last].Dedupe = requestEnd(key)
-		}
-		return s.appendAll(ctx, records)
-	}
-	end, several, err := s.stored(ctx, records[0], requestEnd(key))
-	if err != nil {
-		return nil, err
-	}
-	results := []Result{{ID: begin, Duplicate: true}}
-	if several && end.Incarnation() == begin.Incarnation() {
-		for n := begin.Sequence() + 1; n <= end.Sequence() && len(results) < maxEvents; n++ {
-			results = append(results, Result{ID: event.NewPosition(begin.Incarnation(), n), Duplicate: true})
-		}
-	}
-	return results, nil
-}
-
-// stored looks for the event of a name. It asks the log to store a record of that name on a condition that cannot
-// hold: a duplicate is answered as such, anything else fails.
-func (s *stream) stored(ctx context.Context, record eventlog.Record, name string) (event.Position, bool, error) {
-	record.Dedupe = name
-	never := uint64(math.MaxInt64)
-	appended, err := s.log.Append(ctx, record, &never)
-	if err != nil {
-		if problem.From(err).Kind == problem.PreconditionFailed {
-			return event.Position{}, false, nil
-		}
-		return event.Position{}, false, err
-	}
-	return appended.Position, true, nil
 }

@@ -2,34 +2,24 @@ package ingest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/eventlog"
 	"github.com/leatstream/leat/internal/problem"
 )
 
 const maxIdempotencyKey = 256
 
-// The log knows events by names in one space per stream, so each origin has its own first letter, and what a client
-// chose is hashed: it can then neither be mistaken for another origin's nor hold what a header cannot.
+// The log knows events by names in one space per stream, so each origin has its own first letter. A CloudEvent's ends
+// with one too: it can then not be taken for one of a request, whatever its producer chose.
 
-// requestName names the event of an index within the request of an idempotency key; a single event has the index 0.
-func requestName(key string, index int) string { return "r" + digest(key) + "#" + strconv.Itoa(index) }
-
-// requestEnd names the last of several events instead, so that a repeat can find how many there were.
-func requestEnd(key string) string { return "r" + digest(key) + "#end" }
+// requestName names the event at an index of the request of an idempotency key; a single event has the index 0.
+func requestName(key string, index int) string { return eventlog.RequestDedupe("r"+key, index) }
 
 // eventName names an event by what its producer calls it.
-func eventName(dedupe string) string { return "e" + digest(dedupe) }
-
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
+func eventName(dedupe string) string { return "e" + dedupe + "e" }
 
 // ifLast turns If-Match into the sequence that the key's newest event must have.
 func (s *stream) ifLast(ctx context.Context, key event.Key, ifMatch *string) (*uint64, error) {

@@ -15,12 +15,11 @@ const (
 	maxRequestBytes = 8 << 20 // of any body but an upload; a single event's data has its own, lower limit
 )
 
-// compact takes the insignificant white space out of I-JSON (RFC 7493): numbers and strings stay byte for byte, while
-// duplicate names, lone surrogates and what is no UTF-8 are refused. The result shares nothing with text.
+// compact takes the insignificant white space out of JSON; numbers and strings stay byte for byte. Whether it is I-JSON
+// (RFC 7493) is for contract.DecodeJSON to say. The result shares nothing with text.
 func compact(text []byte) ([]byte, error) {
 	value := jsontext.Value(bytes.Clone(text))
-	err := value.Compact(jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false))
-	return value, err
+	return value, value.Compact()
 }
 
 // notJSON is the problem of text that is no I-JSON; what names the text: the offset is into it.
@@ -172,6 +171,7 @@ func stringMember(name string, value jsontext.Value) (*string, error) {
 
 // unexpected is the problem of text that does not hold an event where one is due.
 func (d *decoder) unexpected() error {
+	rest := bytes.TrimLeft(d.text[d.InputOffset():], " \t\r\n,")
 	token, err := d.ReadToken()
 	switch {
 	case errors.Is(err, io.EOF):
@@ -180,7 +180,7 @@ func (d *decoder) unexpected() error {
 		return notJSON(d.what, err)
 	}
 	return problem.New(problem.Malformed, `%s has a JSON %s at byte %d: an event is an object such as {"type":"…","data":{…}}`,
-		d.what, kindName(token.Kind()), d.InputOffset()-1)
+		d.what, kindName(token.Kind()), len(d.text)-len(rest))
 }
 
 func kindName(k jsontext.Kind) string {
@@ -197,11 +197,8 @@ func kindName(k jsontext.Kind) string {
 
 // end makes sure that nothing but white space follows.
 func (d *decoder) end() error {
-	switch _, err := d.ReadToken(); {
-	case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-		return nil
-	case err != nil:
-		return notJSON(d.what, err)
+	if rest := bytes.TrimLeft(d.text[d.InputOffset():], " \t\r\n"); len(rest) > 0 {
+		return problem.New(problem.Malformed, "%s goes on after its JSON value, at byte %d: it has to be one value", d.what, len(d.text)-len(rest))
 	}
-	return problem.New(problem.Malformed, "%s goes on after its JSON value, before byte %d: it has to be one value", d.what, d.InputOffset())
+	return nil
 }
