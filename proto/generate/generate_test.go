@@ -1,0 +1,26 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestGeneratedCodeIsWhatIsCommitted(t *testing.T) {
+	root := filepath.Join("..", "..")
+	files, err := generate(t.Context(), root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != 2 {
+		t.Errorf("got %d generated files, want stream.pb.go and stream_grpc.pb.go", len(files))
+	}
+	for name, want := range files {
+		got, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Error(err)
+		} else if string(got) != want {
+			t.Errorf("%s is not what proto/leat/v1 gives: run go generate ./gen/...", name)
+		}
+	}
+}
