@@ -12,6 +12,7 @@ import (
 	"github.com/leatstream/leat/internal/node"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func main() {
@@ -29,10 +30,19 @@ func newRootCommand() *cobra.Command {
 			"  leat contract check leat.yaml",
 	}, newServeCommand(), newContractCommand(), newConfigCommand(), newVersionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &exitError{exitUsage, fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())}
-	})
+	root.SetFlagErrorFunc(flagError)
 	return root
+}
+
+func flagError(cmd *cobra.Command, err error) error {
+	near := ""
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		var known []string
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) { known = append(known, flag.Name) })
+		near = problem.DidYouMean(unknown.GetSpecifiedName(), known)
+	}
+	return &exitError{exitUsage, fmt.Errorf("%w%s (see %s --help)", err, near, cmd.CommandPath())}
 }
 
 // newGroup makes a command that is only there for its subcommands: alone it shows its help.
@@ -46,7 +56,7 @@ func newGroup(group *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 		for _, command := range group.Commands() {
 			known = append(known, command.Name())
 		}
-		return fmt.Errorf("unknown command %q%s; see: %s --help",
+		return fmt.Errorf("unknown command %q%s (see %s --help)",
 			args[0], problem.DidYouMean(args[0], known), group.CommandPath())
 	})
 	group.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
