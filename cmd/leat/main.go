@@ -36,8 +36,7 @@ func newRootCommand() *cobra.Command {
 
 func flagError(cmd *cobra.Command, err error) error {
 	near := ""
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		var known []string
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) { known = append(known, flag.Name) })
 		near = problem.DidYouMean(unknown.GetSpecifiedName(), known)
@@ -69,12 +68,9 @@ func status(err error, stderr io.Writer) int {
 		return 0
 	}
 	code := exitFailed
-	var exit *exitError
-	var settings *node.SettingError
-	switch {
-	case errors.As(err, &exit):
+	if exit, ok := errors.AsType[*exitError](err); ok {
 		code = exit.code
-	case errors.As(err, &settings):
+	} else if _, ok := errors.AsType[*node.SettingError](err); ok {
 		code = exitUsage
 	}
 	text := err.Error()
@@ -82,7 +78,7 @@ func status(err error, stderr io.Writer) int {
 		return code
 	}
 	prefix := "leat: "
-	if errors.As(err, new(contract.Errors)) {
+	if _, ok := errors.AsType[contract.Errors](err); ok {
 		prefix = "" // editors go to FILE:LINE:COL only at the beginning of a line
 	}
 	for line := range strings.SplitSeq(text, "\n") {

@@ -97,8 +97,7 @@ func at(file string, node ast.Node) string {
 }
 
 func syntaxError(file string, err error) error {
-	var syntax yaml.Error
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[yaml.Error](err); ok {
 		position := syntax.GetToken().Position
 		return fmt.Errorf("%s:%d:%d: %s", file, position.Line, position.Column, syntax.GetMessage())
 	}

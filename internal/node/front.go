@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -39,13 +40,9 @@ func (n *Node) fronts(server *leat.Server, bound *listeners) []front {
 	}
 	if bound.grpc != nil {
 		all = append(all, front{
-			serve: func() error { return server.ServeGRPC(bound.grpc) },
-			stop: func(context.Context) error { // its streams have ended with the drain
-				if err := bound.grpc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-					return err
-				}
-				return nil
-			},
+			serve: func() error { return unlessClosed(server.ServeGRPC(bound.grpc)) },
+			// Its streams have ended with the drain; what else is under way ends when the server is closed.
+			stop: func(context.Context) error { return unlessClosed(bound.grpc.Close()) },
 		})
 	}
 	return all
@@ -68,7 +65,7 @@ func (n *Node) httpFront(name string, l net.Listener, h http.Handler) front {
 	return front{
 		serve: func() error {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				return err
+				return fmt.Errorf("%s listener: %w", name, err)
 			}
 			return nil
 		},
@@ -79,6 +76,13 @@ func (n *Node) httpFront(name string, l net.Listener, h http.Handler) front {
 			return nil
 		},
 	}
+}
+
+func unlessClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // newHTTPServer speaks HTTP/1.1 and HTTP/2 without TLS. It sets no timeout for a whole request or answer: streams

@@ -76,11 +76,10 @@ func (n *Node) serve(ctx context.Context, server *leat.Server, bound *listeners)
 	}
 	for _, work := range n.Workers {
 		group.Go(func() error {
-			err := work(ctx, server)
-			if ctx.Err() != nil {
-				return nil // it was told to stop, and how it did is no failure
+			if err := work(ctx, server); ctx.Err() == nil {
+				return err
 			}
-			return err
+			return nil // it was told to stop, and how it did is no failure
 		})
 	}
 	group.Go(func() error {

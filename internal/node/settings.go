@@ -84,15 +84,15 @@ type setting struct {
 
 // settings are the fields in their order.
 var settings = func() []setting {
-	var all []setting
 	t := reflect.TypeFor[Settings]()
-	for i := range t.NumField() {
+	all := make([]setting, t.NumField())
+	for i := range all {
 		field := t.Field(i)
-		all = append(all, setting{
+		all[i] = setting{
 			name: field.Tag.Get("name"), value: field.Tag.Get("value"), fallback: field.Tag.Get("default"),
 			help: field.Tag.Get("help"), index: i,
 			list: field.Type.Kind() == reflect.Slice, toggle: field.Type.Kind() == reflect.Bool,
-		})
+		}
 	}
 	return all
 }()

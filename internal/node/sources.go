@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/leatstream/leat/internal/problem"
@@ -99,7 +100,7 @@ func (s setting) split(text string) []string {
 		return []string{text}
 	}
 	var values []string
-	for _, value := range strings.Split(text, ",") {
+	for value := range strings.SplitSeq(text, ",") {
 		if value = strings.TrimSpace(value); value != "" {
 			values = append(values, value)
 		}
@@ -137,9 +138,9 @@ func leatVariables(environment []string) map[string]string {
 // nearVariables tells of variables that look like a setting misspelt. Others are left alone: Kubernetes sets
 // LEAT_PORT and the like for a service called leat, and contracts have variables of their own.
 func nearVariables(variables map[string]string) []string {
-	var known []string
-	for _, name := range append(settingNames(), configFlag, "server", "token") {
-		known = append(known, strings.TrimPrefix(environmentName(name), environmentPrefix))
+	known := append(settingNames(), configFlag, "server", "token")
+	for i, name := range known {
+		known[i] = strings.TrimPrefix(environmentName(name), environmentPrefix)
 	}
 	var warnings []string
 	for name := range variables {
@@ -148,6 +149,7 @@ func nearVariables(variables map[string]string) []string {
 			warnings = append(warnings, fmt.Sprintf("%s is no setting; did you mean %s%s?", name, environmentPrefix, near))
 		}
 	}
+	slices.Sort(warnings)
 	return warnings
 }
 
@@ -155,6 +157,7 @@ func nearVariables(variables map[string]string) []string {
 // wherever it comes from, and together with all others.
 type flagValue struct {
 	setting
+
 	given []string
 }
 
