@@ -1,0 +1,177 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/leatstream/leat/event"
+	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+)
+
+// A grpcConnection reads the answers to leat.v1.StreamService/Subscribe.
+type grpcConnection struct {
+	server string
+	conn   *grpc.ClientConn
+	events grpc.ServerStreamingClient[leatv1.SubscribeResponse]
+}
+
+func (f *follower) dialGRPC(ctx context.Context) (connection, error) {
+	conn, err := f.client.newGRPC()
+	if err != nil {
+		return nil, err
+	}
+	service := leatv1.NewStreamServiceClient(conn)
+	c := &grpcConnection{server: f.client.server, conn: conn}
+	if f.live() {
+		err = f.askNewestGRPC(ctx, service)
+	}
+	if err == nil {
+		c.events, err = service.Subscribe(ctx, f.grpcRequest())
+	}
+	if err == nil {
+		err = c.stands()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, c.failed(err)
+	}
+	return c, nil
+}
+
+// newGRPC makes a connection of its own for a subscription: it is made anew with the next one, so that there is one
+// place that decides when to try again.
+func (c *Client) newGRPC() (*grpc.ClientConn, error) {
+	u, err := url.Parse(c.server)
+	if err != nil {
+		return nil, err
+	}
+	if u.Path != "" {
+		return nil, protocolErrorf("gRPC has no place for the path %s of %s", u.Path, c.server)
+	}
+	transport, port := insecure.NewCredentials(), "80"
+	if u.Scheme == "https" {
+		transport, port = credentials.NewTLS(nil), "443"
+	}
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	return grpc.NewClient("passthrough:///"+net.JoinHostPort(u.Hostname(), port),
+		grpc.WithTransportCredentials(transport),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 25 * time.Second, Timeout: 10 * time.Second}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)))
+}
+
+func (f *follower) grpcRequest() *leatv1.SubscribeRequest {
+	s := &f.subscription
+	request := &leatv1.SubscribeRequest{Stream: s.Stream, EventTypes: s.EventTypes, AllKeys: s.AllKeys}
+	if !f.key.IsZero() {
+		request.Key = new(f.key.String())
+	}
+	switch from := f.from; {
+	case !from.resume.IsZero():
+		request.Start = &leatv1.SubscribeRequest_After{After: from.resume.String()}
+	case from.after != "":
+		request.Start = &leatv1.SubscribeRequest_After{After: from.after}
+	case !from.since.IsZero():
+		request.Start = &leatv1.SubscribeRequest_Since{Since: timestamppb.New(from.since)}
+	case from.last != 0:
+		request.Start = &leatv1.SubscribeRequest_Last{Last: uint32(from.last)}
+	}
+	return request
+}
+
+// askNewestGRPC makes "from now on" a position, as askNewest does: Subscribe does not tell where it begins.
+func (f *follower) askNewestGRPC(ctx context.Context, service leatv1.StreamServiceClient) error {
+	answer, err := service.ListStreams(ctx, &leatv1.ListStreamsRequest{})
+	if err != nil {
+		return err
+	}
+	for _, s := range answer.GetStreams() {
+		if s.GetName() != f.subscription.Stream || s.GetLastId() == "" {
+			continue
+		}
+		newest, err := event.ParsePosition(s.GetLastId())
+		if err != nil {
+			return protocolErrorf("last_id of a stream: %w", err)
+		}
+		f.from = start{resume: newest}
+	}
+	return nil
+}
+
+// stands waits for the headers, which the server sends as soon as the subscription stands.
+func (c *grpcConnection) stands() error {
+	header, err := c.events.Header()
+	if err == nil && header == nil { // it ended at once
+		_, err = c.events.Recv()
+	}
+	return err
+}
+
+func (c *grpcConnection) close() { c.conn.Close() }
+
+func (c *grpcConnection) next() (message, error) {
+	answer, err := c.events.Recv()
+	if err != nil {
+		return message{}, c.failed(err)
+	}
+	return received(answer.GetEvent())
+}
+
+func received(raw *leatv1.Event) (message, error) {
+	kind, err := parseType(raw.GetType())
+	if err != nil {
+		return message{}, protocolErrorf("%w", err)
+	}
+	e := &event.Event{Stream: raw.GetStream(), Type: kind, Time: raw.GetTime().AsTime(), Data: raw.GetData()}
+	if raw.GetId() != "" {
+		if e.Position, err = event.ParsePosition(raw.GetId()); err != nil {
+			return message{}, protocolErrorf("id of an event: %w", err)
+		}
+	}
+	if raw.Key != nil {
+		if e.Key, err = event.ParseKey(raw.GetKey()); err != nil {
+			return message{}, protocolErrorf("%w", err)
+		}
+	}
+	return message{event: e, at: e.Position}, nil
+}
+
+// failed tells a refusal from a lost connection: a refusal carries leat's problem, or says that the caller is wrong.
+func (c *grpcConnection) failed(err error) error {
+	s, ok := status.FromError(err)
+	if errors.Is(err, io.EOF) || !ok {
+		return err
+	}
+	for _, detail := range s.Details() {
+		if p, ok := detail.(*leatv1.Problem); ok {
+			return problem(p.GetJson(), 0)
+		}
+	}
+	switch s.Code() {
+	case codes.Unimplemented:
+		return protocolErrorf("%s: %s", c.server, s.Message())
+	case codes.InvalidArgument:
+		return &Error{Status: http.StatusBadRequest, Detail: s.Message()}
+	case codes.NotFound:
+		return &Error{Status: http.StatusNotFound, Detail: s.Message()}
+	case codes.Unauthenticated:
+		return &Error{Status: http.StatusUnauthorized, Detail: s.Message()}
+	case codes.PermissionDenied:
+		return &Error{Status: http.StatusForbidden, Detail: s.Message()}
+	}
+	return &UnreachableError{c.server, errors.New(s.Message())}
+}
