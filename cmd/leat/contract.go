@@ -29,11 +29,14 @@ func newContractCheckCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, missing := range c.NotBuilt() {
-				cmd.PrintErrf("%v\n", missing)
+			for _, warning := range c.Warnings() {
+				cmd.PrintErrf("%v (a warning)\n", warning)
 			}
-			cmd.Println(summary(c))
-			return nil
+			for _, missing := range c.NotBuilt() {
+				cmd.PrintErrf("%v (leat serve will not start)\n", missing)
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), summary(c))
+			return err
 		},
 	}
 }

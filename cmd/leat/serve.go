@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -35,6 +36,9 @@ func newServeCommand() *cobra.Command {
 			c, err := loadContract(contractFile(args))
 			if err != nil {
 				return err
+			}
+			for _, warning := range c.Warnings() {
+				logger.Warn(warning.Text, "at", fmt.Sprintf("%s:%d:%d", warning.File, warning.Line, warning.Col))
 			}
 			if missing := c.NotBuilt(); len(missing) > 0 {
 				return &exitError{exitContract, contract.Errors(missing)}

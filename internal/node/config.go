@@ -12,7 +12,7 @@ import (
 
 // parseConfigFile reads a YAML mapping of settings: what each field says, and all that is wrong with the file.
 func parseConfigFile(file string, text []byte) (map[string]given, []error) {
-	tree, err := parser.ParseBytes(text, 0)
+	tree, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey()) // told below, with all the rest
 	if err != nil {
 		return nil, []error{syntaxError(file, err)}
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/leatstream/leat"
@@ -108,15 +109,14 @@ func (n *Node) stop(ctx context.Context, server *leat.Server, fronts []front) er
 	return err
 }
 
-// print writes one line for each listener that is on.
+// print writes one line for each listener that is on, all at once: who has read the first can read the others.
 func (a Addresses) print(w io.Writer) error {
+	var lines strings.Builder
 	for _, line := range []struct{ name, url string }{{"public", a.Public}, {"admin", a.Admin}, {"grpc", a.GRPC}} {
-		if line.url == "" {
-			continue
-		}
-		if _, err := fmt.Fprintf(w, "leat: %s %s\n", line.name, line.url); err != nil {
-			return err
+		if line.url != "" {
+			fmt.Fprintf(&lines, "leat: %s %s\n", line.name, line.url)
 		}
 	}
-	return nil
+	_, err := io.WriteString(w, lines.String())
+	return err
 }
