@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/leatstream/leat/event"
 )
@@ -17,6 +18,7 @@ import (
 type Client struct {
 	server string // without a slash at the end
 	http   *http.Client
+	pause  time.Duration // the longest after one failure; it doubles with each further one
 }
 
 // New makes a client of the server at serverURL, such as http://127.0.0.1:8080: its public listener, which answers
@@ -29,7 +31,7 @@ func New(serverURL string) (*Client, error) {
 	if u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("server address %q has a query or fragment: leave them out", serverURL)
 	}
-	return &Client{server: strings.TrimRight(serverURL, "/"), http: http.DefaultClient}, nil
+	return &Client{server: strings.TrimRight(serverURL, "/"), http: http.DefaultClient, pause: firstPause}, nil
 }
 
 // Server is the address that New was given.

@@ -205,14 +205,15 @@ func (f *follower) ended(e *event.Event) error {
 
 // Waits between connections.
 const (
-	firstPause = time.Second      // the longest after one failure; it doubles with each further one
-	maxPause   = 30 * time.Second // also what a server can ask for at most, times ten
+	firstPause = time.Second
+	maxPause   = 30 * time.Second
+	maxAsked   = 5 * time.Minute // what a server can ask for
 )
 
 // pause is how long to wait before the next connection: what the server asked for, else a draw from a range that
 // doubles with each failure ("full jitter"), so that the clients of a server that went down do not come back as one.
 func (f *follower) pause(err error) time.Duration {
-	ceiling := min(maxPause, firstPause<<min(max(f.failures-1, 0), 10))
+	ceiling := min(maxPause, f.client.pause<<min(max(f.failures-1, 0), 10))
 	drawn := time.Duration(rand.Int64N(int64(ceiling)))
 	asked := f.wait
 	f.wait = 0
@@ -228,7 +229,7 @@ func (f *follower) pause(err error) time.Duration {
 	case asked == 0:
 		return drawn
 	case f.failures <= 1:
-		return min(asked, 10*maxPause)
+		return min(asked, maxAsked)
 	}
-	return min(asked+drawn, 10*maxPause)
+	return min(asked+drawn, maxAsked)
 }

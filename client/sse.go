@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -188,7 +187,7 @@ func parseRetry(digits []byte) (time.Duration, bool) {
 		}
 	}
 	ms, err := strconv.ParseInt(string(digits), 10, 64)
-	return time.Duration(ms) * time.Millisecond, err == nil && ms <= math.MaxInt64/int64(time.Millisecond)
+	return time.Duration(ms) * time.Millisecond, err == nil && ms <= 1<<40 // more is no Duration
 }
 
 var byteOrderMark = []byte("\ufeff")

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/leatstream/leat/client"
+	"github.com/leatstream/leat/event"
+	"github.com/spf13/cobra"
+)
+
+func newPublishCommand() *cobra.Command {
+	var key string
+	cmd := &cobra.Command{
+		Use:   "publish STREAM TYPE [DATA]",
+		Short: "Publish one event",
+		Long: "Publish one event and print its position, once the server has stored it. DATA is JSON; \"-\", or none, reads\n" +
+			"it from standard input.",
+		Example: `  leat publish orders order.shipped '{"orderId":"or_12345","when":"2024-05-01T10:00:00Z"}'
+  leat publish orders order.shipped < shipped.json
+  leat publish chat messageReceived '{"user":"Alice","text":"Hello!"}' --key room-1`,
+		Args: usageArgs(cobra.RangeArgs(2, 3)),
+	}
+	server := addServerFlag(cmd)
+	cmd.Flags().StringVar(&key, "key", "", "the event's `KEY`, where the contract does not find it in the data")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if cmd.Flags().Changed("key") {
+			if _, err := event.ParseKey(key); err != nil {
+				return &exitError{exitUsage, fmt.Errorf("--key: %w", err)}
+			}
+		}
+		c, err := newClient(*server)
+		if err != nil {
+			return err
+		}
+		data, err := eventData(cmd, args[2:])
+		if err != nil {
+			return err
+		}
+		position, err := c.Publish(cmd.Context(), args[0], client.Event{Type: args[1], Key: key, Data: data})
+		if err != nil {
+			return remoteError(err)
+		}
+		if position.IsZero() {
+			return nil // a stream of durability none has no positions
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), position)
+		return err
+	}
+	return cmd
+}
+
+// maxInput bounds what is read from standard input; the server says what an event may have.
+const maxInput = 16 << 20
+
+// eventData is DATA, or what standard input has.
+func eventData(cmd *cobra.Command, args []string) ([]byte, error) {
+	if len(args) > 0 && args[0] != "-" {
+		return []byte(args[0]), nil
+	}
+	in := cmd.InOrStdin()
+	if file, ok := in.(*os.File); ok && term.IsTerminal(file.Fd()) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "leat: type the event's data as JSON, then Ctrl-D on a line of its own")
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxInput+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read standard input: %w", err)
+	case len(data) > maxInput:
+		return nil, fmt.Errorf("standard input has more than %d MiB: publish reads one event", maxInput>>20)
+	case len(data) == 0:
+		return nil, &exitError{exitUsage, errors.New("standard input was empty: give the event's data as JSON there, or as DATA")}
+	}
+	return data, nil
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/leatstream/leat/client"
+	"github.com/spf13/cobra"
+)
+
+const defaultServer = "http://127.0.0.1:8080"
+
+// addServerFlag adds --server, which every command has that speaks to a server.
+func addServerFlag(cmd *cobra.Command) *string {
+	server := os.Getenv("LEAT_SERVER")
+	if server == "" {
+		server = defaultServer
+	}
+	return cmd.Flags().String("server", server, "`URL` of the server's public listener (LEAT_SERVER)")
+}
+
+// newClient makes the client of the server that --server names.
+func newClient(server string) (*client.Client, error) {
+	c, err := client.New(server)
+	if err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("--server: %w", err)}
+	}
+	return c, nil
+}
+
+// remoteError gives an error of the client its exit status, and says what to do where nobody answers; a contract's
+// violations stand one on a line.
+func remoteError(err error) error {
+	var refused *client.Error
+	if errors.As(err, &refused) {
+		lines := []string{refused.Detail}
+		for _, v := range refused.Violations {
+			lines = append(lines, v.Pointer+": "+v.Detail)
+		}
+		return errors.New(strings.Join(lines, "\n"))
+	}
+	var unreachable *client.UnreachableError
+	if errors.As(err, &unreachable) {
+		text := "no leat server answers at " + unreachable.Server + `: is "leat serve" running? --server says where`
+		if why := unreachable.Err.Error(); !strings.Contains(why, "connection refused") {
+			text += "\n" + why
+		}
+		return &exitError{exitUnreachable, errors.New(text)}
+	}
+	return err
+}
