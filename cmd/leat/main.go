@@ -28,7 +28,7 @@ func newRootCommand() *cobra.Command {
 			"from one durable event log, so that a client that comes back misses nothing.",
 		Example: "  leat serve leat.yaml\n" +
 			"  leat contract check leat.yaml",
-	}, newServeCommand(), newContractCommand(), newConfigCommand(), newVersionCommand())
+	}, newServeCommand(), newPublishCommand(), newTailCommand(), newContractCommand(), newConfigCommand(), newVersionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(flagError)
 	return root

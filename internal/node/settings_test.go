@@ -89,7 +89,6 @@ func TestAWrongValueIsToldWithItsSource(t *testing.T) {
 		{"", "LEAT_ALLOW_ORIGIN=example.com", `environment LEAT_ALLOW_ORIGIN: "example.com" is no origin`},
 		{"--allow-origin https://example.com/path", "", "is no origin"},
 		{"--allow-origin ftp://example.com", "", "is no origin"},
-		{"--allow-origin *", "", "is no origin"},
 		{"--config none.yaml", "", "flag --config: open none.yaml"},
 		{"", "LEAT_CONFIG=none.yaml", "environment LEAT_CONFIG: open none.yaml"},
 	} {
@@ -130,11 +129,11 @@ func TestAWrongFileIsToldByLineAndColumn(t *testing.T) {
 }
 
 func TestOriginsAreKeptAsBrowsersSendThem(t *testing.T) {
-	loaded, err := node.Load(parse(t, "--allow-origin HTTPS://App.Example.com:443/,http://localhost:80,http://a:8080"), nil)
+	loaded, err := node.Load(parse(t, "--allow-origin HTTPS://App.Example.com:443/,http://localhost:80,http://a:8080,*"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []node.Origin{"https://app.example.com", "http://localhost", "http://a:8080"}
+	want := []node.Origin{"https://app.example.com", "http://localhost", "http://a:8080", "*"}
 	if diff := cmp.Diff(want, loaded.Settings.AllowOrigin); diff != "" {
 		t.Errorf("origins (-want +got):\n%s", diff)
 	}
