@@ -12,6 +12,8 @@ type Contract struct {
 	File    string // as given to Load or Parse
 	Info    Info
 	Streams []*Stream // in the order of declaration
+
+	warnings, notBuilt []Error
 }
 
 // Info is for the documents.

@@ -1,48 +1,91 @@
 package contract
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Load reads a contract file and fills ${NAME} from the environment. Where the contract is wrong the error is an
 // Errors with all that is wrong.
-func Load(file string) (*Contract, error) { return nil, errors.New("later") }
+func Load(file string) (*Contract, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("contract %s cannot be read: %w", file, withoutPath(err))
+	}
+	return Parse(file, text)
+}
 
 // Parse reads a contract from text; file names it in errors, and $ref is resolved beside it.
-func Parse(file string, text []byte) (*Contract, error) { return nil, errors.New("later") }
-
-// An Error is one thing that is wrong: FILE:LINE:COL: text.
-type Error struct {
-	File      string
-	Line, Col int
-	Text      string
+func Parse(file string, text []byte) (*Contract, error) {
+	absolute, err := filepath.Abs(file)
+	if err != nil {
+		return nil, fmt.Errorf("contract %s: the folder it is in is not known: %w", file, err)
+	}
+	r := &reading{file: file, contract: &Contract{File: file}}
+	r.library = newLibrary(r, absolute)
+	if root := r.parse(file, text, true); root != nil {
+		r.root(root)
+		r.checkSchemas()
+	}
+	if len(r.errors) > 0 {
+		return nil, r.sorted(r.errors)
+	}
+	r.contract.warnings = r.sorted(r.contract.warnings)
+	r.contract.notBuilt = r.sorted(r.contract.notBuilt)
+	return r.contract, nil
 }
 
-// Error gives FILE:LINE:COL: text.
-func (e Error) Error() string { return e.Text }
-
-// Errors is everything that is wrong with a contract, in the order of the file.
-type Errors []Error
-
-// Error gives one error a line.
-func (e Errors) Error() string { return "" }
-
-// NotBuilt lists what the contract asks for that leat does not do yet, naming stream and field.
-func (c *Contract) NotBuilt() []Error { return nil }
-
-// A Schema is a compiled JSON Schema 2020-12, with format asserted.
-type Schema struct {
-	JSON []byte // the schema, with what it refers to, as JSON
+// A reading is one contract being read, and all that was found wrong with it so far.
+type reading struct {
+	file     string
+	contract *Contract
+	library  *library
+	declared []declaration
+	keys     map[*Stream]place // where the key of a stream is declared
+	errors   Errors
 }
 
-// A Violation is one place where data is not what its schema says.
-type Violation struct {
-	Pointer string // JSON Pointer into the data, "" for the whole
-	Detail  string // such as: is required
+// A declaration is an event type or a command whose schema waits for all files to be read.
+type declaration struct {
+	stream   *Stream
+	event    bool // else a command
+	of       string
+	typ      *EventType
+	url      string // of its schema, in the library
+	schema   *value
+	examples []*value
 }
 
-// Validate checks data decoded by DecodeJSON; nil where it is valid.
-func (s *Schema) Validate(data any) []Violation { return nil }
+func (r *reading) errorf(at place, format string, args ...any) {
+	r.errors = append(r.errors, at.error(format, args...))
+}
 
-// DecodeJSON decodes text for Validate; numbers stay exact (json.Number).
-func DecodeJSON(text []byte) (any, error) { return nil, nil }
+// sorted puts what was found in the order of the contract, what is in other files after it; what was found twice,
+// because two event types refer to the same schema, is told once.
+func (r *reading) sorted(found []Error) Errors {
+	slices.SortFunc(found, func(a, b Error) int {
+		if (a.File == r.file) != (b.File == r.file) {
+			if a.File == r.file {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col, strings.Compare(a.Text, b.Text))
+	})
+	return slices.Compact(found)
+}
+
+// withoutPath leaves the path, which the message around it names already, out of an error of package os.
+func withoutPath(err error) error {
+	var inner *fs.PathError
+	if errors.As(err, &inner) {
+		return inner.Err
+	}
+	return err
+}

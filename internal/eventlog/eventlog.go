@@ -2,51 +2,283 @@
 package eventlog
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
 	"time"
 
-	"github.com/leatstream/leat/event"
+	"github.com/gofrs/flock"
+	"github.com/leatstream/leat/internal/problem"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 )
 
-// A Record is an event to store.
-type Record struct {
-	Type event.Type
-	Key  event.Key
-	Time time.Time // zero: when the log stores it
-	Data []byte    // compact JSON
-	// Dedupe names the event for idempotent publishing; a repeat within DedupeWindow gets the first one's
-	// position. Empty: no two are the same.
-	Dedupe string
+// A Log is the embedded JetStream server and its streams.
+type Log struct {
+	folder  *folder
+	found   mark // what the last clean stop left; nil after an unclean one
+	logger  *slog.Logger
+	reads   *prometheus.CounterVec
+	server  *server.Server
+	publish *nats.Conn // each job has its own connection: one that both publishes and follows stalls
+	follow  *nats.Conn
+	ask     *nats.Conn
+
+	appends  jetstream.JetStream // on publish
+	api      jetstream.JetStream // on ask
+	readers  chan *reader        // the idle ones; who waits is served in turn
+	inFlight *semaphore.Weighted // bytes of appends under way
+
+	mu       sync.Mutex // guards the fields below
+	streams  map[string]*Stream
+	reserved uint64        // the sum of what the streams on disk may still grow by
+	warned   bool          // that reserved exceeds the disk
+	broken   chan struct{} // closed when the followers' connection breaks
+	closing  chan struct{} // closed by Close
+	running  sync.WaitGroup
 }
 
-// DedupeWindow is how long a repeat is recognised, also across a restart.
-const DedupeWindow = 2 * time.Minute
-
-// Appended is where a record went.
-type Appended struct {
-	Position  event.Position // zero on a stream of durability none
-	Duplicate bool           // it was there already; Position is the first one's
+// Options of a Log.
+type Options struct {
+	Dir      string // where `disk` streams are kept; empty: a temporary folder, gone with Close
+	Logger   *slog.Logger
+	Registry prometheus.Registerer
 }
 
-// An Entry is an event as the log has it. On a stream of durability none its Position is zero.
-type Entry struct {
-	event.Event
-	StoredAt time.Time
+const (
+	patience         = 10 * time.Second // how long an answer of the log is waited for
+	concurrentReads  = 4
+	maxInFlightBytes = 64 << 20
+	maxPayload       = 2 << 20
+	// JetStream takes the bytes of a stream's retention as a reservation and refuses the stream that does not fit.
+	// What fits is the operator's to see (a warning tells), so this is more than any sum of reservations.
+	unlimitedStorage = 1 << 60
+)
+
+// Open starts the embedded server on a folder, which one process at a time can have.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	f, err := openFolder(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{
+		folder:   f,
+		logger:   o.Logger,
+		readers:  make(chan *reader, concurrentReads),
+		inFlight: semaphore.NewWeighted(maxInFlightBytes),
+		streams:  make(map[string]*Stream),
+		broken:   make(chan struct{}),
+		closing:  make(chan struct{}),
+		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "leat_log_reads_total",
+			Help: "Batches of past events read from the event log.",
+		}, []string{"stream"}),
+	}
+	if err := l.start(ctx, o.Registry); err != nil {
+		l.stop()
+		return nil, errors.Join(err, f.close())
+	}
+	return l, nil
 }
 
-// Sequence is the entry's place in the stream.
-func (e *Entry) Sequence() uint64 { return e.Position.Sequence() }
-
-// State is what a stream holds at one moment, as its leader says.
-type State struct {
-	First uint64 // sequence of the oldest event; Last+1 when there is none
-	Last  uint64 // sequence of the newest event ever stored, 0 before the first
-	Lineage
+func (l *Log) start(ctx context.Context, registry prometheus.Registerer) (err error) {
+	if l.found, err = l.folder.takeMark(); err != nil {
+		return err
+	}
+	if l.server, err = startServer(l.folder.path, l.logger); err != nil {
+		return fmt.Errorf("event log in %s: %w", l.folder.path, err)
+	}
+	if err := l.connect(); err != nil {
+		return fmt.Errorf("event log in %s: %w", l.folder.path, err)
+	}
+	// Deleting the last stream on disk and creating one right after fails (10049), so there is always this one.
+	_, err = l.api.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "leat", Subjects: []string{"leat"}, MaxBytes: 1 << 20})
+	if err != nil {
+		return fmt.Errorf("event log in %s: %w", l.folder.path, err)
+	}
+	if registry != nil {
+		if err := registry.Register(l.reads); err != nil {
+			return fmt.Errorf("event log: %w", err)
+		}
+	}
+	return nil
 }
 
-// A ReadRequest asks for the events after a sequence.
-type ReadRequest struct {
-	After  uint64
-	Key    event.Key // zero: of every key
-	Events int       // at most so many
-	Bytes  int       // at most about so many bytes of data, but always one event
+func (l *Log) connect() (err error) {
+	if l.publish, err = l.dial("publish"); err != nil {
+		return err
+	}
+	if l.follow, err = l.dial("follow", nats.DisconnectErrHandler(func(*nats.Conn, error) { l.breakFollowers() })); err != nil {
+		return err
+	}
+	if l.ask, err = l.dial("ask"); err != nil {
+		return err
+	}
+	for range concurrentReads {
+		nc, err := l.dial("read", nats.SyncQueueLen(2*maxReadEvents))
+		if err != nil {
+			return err
+		}
+		r, err := newReader(nc)
+		if err != nil {
+			return err
+		}
+		l.readers <- r
+	}
+	// One release for each acquire of begin: the library calls exactly one of the two for each message.
+	l.appends, err = jetstream.New(l.publish, jetstream.WithPublishAsyncTimeout(patience),
+		jetstream.WithPublishAsyncMaxPending(maxInFlightBytes/minWeight+1),
+		jetstream.WithPublishAsyncAckHandler(func(_ jetstream.JetStream, m *nats.Msg, _ *jetstream.PubAck) { l.inFlight.Release(weight(m)) }),
+		jetstream.WithPublishAsyncErrHandler(func(_ jetstream.JetStream, m *nats.Msg, _ error) { l.inFlight.Release(weight(m)) }))
+	if err != nil {
+		return err
+	}
+	l.api, err = jetstream.New(l.ask, jetstream.WithDefaultTimeout(patience))
+	return err
+}
+
+// Ping makes a round trip to the log.
+func (l *Log) Ping(ctx context.Context) error {
+	if _, err := l.api.AccountInfo(ctx); err != nil {
+		return problem.New(problem.Unavailable, "the event log does not answer: %w", err)
+	}
+	return nil
+}
+
+// CutFollowers breaks the connection that every Follow uses, with whatever is on it: it is there for tests of failure.
+func (l *Log) CutFollowers() {
+	l.breakFollowers()
+	_ = l.follow.ForceReconnect() // an error means that it is closed, so cut
+}
+
+func (l *Log) breakFollowers() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.broken)
+	l.broken = make(chan struct{})
+}
+
+// Close stops the server cleanly, and leaves the mark that says so. Each Follow ends; appends under way are waited for.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	select {
+	case <-l.closing:
+		l.mu.Unlock()
+		return nil
+	default:
+	}
+	close(l.closing)
+	l.mu.Unlock()
+
+	l.running.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	select {
+	case <-l.appends.PublishAsyncComplete():
+	case <-ctx.Done():
+	}
+	m, err := l.takeStock(ctx)
+	l.stop()
+	if err != nil {
+		return errors.Join(fmt.Errorf("event log: stopped without its mark, so the next start begins new incarnations: %w", err), l.folder.close())
+	}
+	return errors.Join(l.folder.leaveMark(m), l.folder.close())
+}
+
+// takeStock gives where each stream on disk ends.
+func (l *Log) takeStock(ctx context.Context) (mark, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := make(mark)
+	for name, s := range l.streams {
+		if !s.onDisk() {
+			continue
+		}
+		info, err := s.info(ctx)
+		if err != nil {
+			return nil, err
+		}
+		m[name] = span{info.first(), info.State.Last}
+	}
+	return m, nil
+}
+
+// stop ends what start began, in so far as it got.
+func (l *Log) stop() {
+	for len(l.readers) > 0 {
+		(<-l.readers).nc.Close()
+	}
+	for _, nc := range []*nats.Conn{l.publish, l.follow, l.ask} {
+		if nc != nil {
+			nc.Close()
+		}
+	}
+	if l.server != nil {
+		l.server.Shutdown()
+		l.server.WaitForShutdown()
+	}
+}
+
+// begun counts a call that Close waits for; it fails once Close has begun.
+func (l *Log) begun() (done func(), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.closing:
+		return nil, problem.New(problem.Unavailable, "the event log is closed: it was not stored")
+	default:
+		l.running.Add(1)
+		return l.running.Done, nil
+	}
+}
+
+var errOccupied = errors.New("another process uses it: stop that one, or give this one a folder of its own")
+
+// A folder holds the data of one process at a time.
+type folder struct {
+	path      string
+	temporary bool
+	lock      *flock.Flock
+}
+
+func openFolder(path string) (*folder, error) {
+	f := &folder{path: path}
+	if path == "" {
+		var err error
+		if f.path, err = os.MkdirTemp("", "leat-data-"); err != nil {
+			return nil, fmt.Errorf("temporary data folder: %w", err)
+		}
+		f.temporary = true
+	}
+	if info, err := os.Stat(f.path); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("data folder %s: it is a file: name a folder, which is made where it is missing", f.path)
+	}
+	if err := os.MkdirAll(f.path, 0o755); err != nil {
+		return nil, fmt.Errorf("data folder %s cannot be made: %w: name one that this user may write to", f.path, err)
+	}
+	f.lock = flock.New(f.file("lock"))
+	switch locked, err := f.lock.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("data folder %s cannot be used: %w: name one that this user may write to", f.path, err)
+	case !locked:
+		return nil, fmt.Errorf("data folder %s: %w", f.path, errOccupied)
+	}
+	return f, nil
+}
+
+// close lets the next process have the folder.
+func (f *folder) close() error {
+	if f.temporary {
+		return errors.Join(f.lock.Close(), os.RemoveAll(f.path))
+	}
+	return f.lock.Close()
 }

@@ -2,71 +2,322 @@ package eventlog
 
 import (
 	"context"
-	"log/slog"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/problem"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/shirou/gopsutil/v4/disk"
 )
 
-// Options of a Log.
-type Options struct {
-	Dir      string // where `disk` streams are kept; empty: a temporary folder, gone with Close
-	Logger   *slog.Logger
-	Registry prometheus.Registerer
+// A Stream is the stored events of one stream of the contract. Errors are problems where a client can be told.
+type Stream struct {
+	log        *Log
+	name       string // in the contract
+	stream     string // in JetStream
+	prefix     string // of its subjects
+	durability contract.Durability
+	reads      prometheus.Counter
+	batches    chan struct{} // JetStream refuses the 51st batch at once
+
+	highest atomic.Uint64 // the last sequence ever seen
+
+	mu      sync.Mutex // guards the fields below; held while they are stored, so the log knows a life before its first event
+	config  jetstream.StreamConfig
+	lineage Lineage
 }
 
-// A Log is the embedded JetStream server and its streams.
-type Log struct{}
-
-// Open starts the embedded server on a folder, which one process at a time can have.
-func Open(ctx context.Context, o Options) (*Log, error) { return nil, nil }
+const (
+	concurrentBatches = 16
+	lineageKey        = "leat-incarnations" // in the stored stream's metadata
+)
 
 // Stream opens a stream of the contract: it is made, or changed to the contract's retention.
-func (l *Log) Stream(ctx context.Context, s *contract.Stream) (*Stream, error) { return nil, nil }
-
-// Ping makes a round trip to the log.
-func (l *Log) Ping(ctx context.Context) error { return nil }
-
-// Close stops the server cleanly, and leaves the mark that says so.
-func (l *Log) Close() error { return nil }
-
-// A Stream is the stored events of one stream of the contract. Errors are problems where a client can be told.
-type Stream struct{}
-
-// Append stores one event and waits until it is as durable as the contract asks. ifLast, where not nil, is the
-// sequence that the key's newest event must have, of any type (0: none); else problem.PreconditionFailed, with
-// the position of the newest.
-func (s *Stream) Append(ctx context.Context, r Record, ifLast *uint64) (Appended, error) {
-	return Appended{}, nil
+func (l *Log) Stream(ctx context.Context, c *contract.Stream) (*Stream, error) {
+	s := &Stream{
+		log: l, name: c.Name, durability: c.Durability,
+		stream:  "leat-" + c.Name,
+		prefix:  "leat." + c.Name + ".",
+		reads:   l.reads.WithLabelValues(c.Name),
+		batches: make(chan struct{}, concurrentBatches),
+	}
+	if c.Durability == contract.DiskSync {
+		return nil, fmt.Errorf("stream %q: this event log has no durability %s: %s, %s and %s are right",
+			c.Name, c.Durability, contract.Disk, contract.Memory, contract.None)
+	}
+	info, err := s.info(ctx)
+	switch missing := isAPIError(err, jetstream.JSErrCodeStreamNotFound); {
+	case err != nil && !missing:
+		return nil, fmt.Errorf("stream %q: %w", c.Name, err)
+	case !missing:
+		err = s.adopt(ctx, c, info)
+	case s.stored():
+		err = s.create(ctx, c)
+	default:
+		err = nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("stream %q: %w", c.Name, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.streams[c.Name] = s
+	if s.onDisk() {
+		l.reserve(c.Retention.Bytes - int64(info.State.Bytes))
+	}
+	return s, nil
 }
 
-// AppendAsync begins to store one event, in order with those begun before it by the same caller, and gives what
-// waits for its end. It blocks while too many are under way.
-func (s *Stream) AppendAsync(ctx context.Context, r Record) (func(context.Context) (Appended, error), error) {
-	return nil, nil
+// create makes a stream that the server does not have.
+func (s *Stream) create(ctx context.Context, c *contract.Stream) error {
+	s.lineage = NewLineage()
+	s.config = s.configure(c)
+	if _, err := s.log.api.CreateStream(ctx, s.config); err != nil {
+		return err
+	}
+	return s.syncLineage()
 }
 
-// AppendBatch stores at most 1,000 events whole or not at all. Records that are duplicates keep the first one's
-// position; the others are stored together.
-func (s *Stream) AppendBatch(ctx context.Context, records []Record) ([]Appended, error) {
-	return nil, nil
+// adopt takes over a stream that was there: with the contract's retention, and in a new incarnation unless all that
+// it held at the last clean stop is still there.
+func (s *Stream) adopt(ctx context.Context, c *contract.Stream, info *streamInfo) error {
+	if kept := info.Config.Storage == "file"; kept != s.onDisk() {
+		return fmt.Errorf("it is stored as durability %s, and the contract says %s: that would drop its events; "+
+			"say durability %s again, or give it another name, or remove its folder %s while leat is stopped",
+			contract.Disk, c.Durability, contract.Disk, s.folder())
+	}
+	lineage, err := ParseLineage(info.Config.Metadata[lineageKey])
+	if err != nil {
+		s.log.logger.Error("the stream's incarnations cannot be read: positions given out before are void", "stream", s.name, "error", err)
+		lineage = NewLineage()
+	}
+	last := info.State.Last
+	before, clean := s.log.found[s.name]
+	if last != before.Last || !clean {
+		s.log.logger.Info("the stream begins a new incarnation", "stream", s.name, "last", last, "stopped", clean, "lastBefore", before.Last)
+		if clean {
+			last = min(last, before.Last)
+		}
+		lineage = lineage.Renew(last)
+	}
+	s.lineage = lineage
+	s.config = s.configure(c)
+	s.highest.Store(info.State.Last)
+	if lineage.String() == info.Config.Metadata[lineageKey] && info.Config.bounds() == boundsOf(&s.config) {
+		return nil
+	}
+	if _, err := s.log.api.UpdateStream(ctx, s.config); err != nil {
+		return err
+	}
+	return s.syncLineage()
 }
 
-// State, Read, Since and Follow are what hub.Log asks for.
-func (s *Stream) State(ctx context.Context) (State, error) { return State{}, nil }
+func (s *Stream) configure(c *contract.Stream) jetstream.StreamConfig {
+	config := jetstream.StreamConfig{
+		Name:               s.stream,
+		Subjects:           []string{s.prefix + "*"},
+		Storage:            jetstream.FileStorage,
+		Replicas:           1,
+		Discard:            jetstream.DiscardOld,
+		MaxAge:             c.Retention.Age,
+		MaxBytes:           c.Retention.Bytes,
+		MaxMsgs:            -1,
+		Duplicates:         DedupeWindow,
+		AllowDirect:        true,
+		AllowAtomicPublish: true,
+		Metadata:           map[string]string{lineageKey: s.lineage.String()},
+	}
+	if c.Retention.Events > 0 {
+		config.MaxMsgs = c.Retention.Events
+	}
+	if c.Durability == contract.Memory {
+		config.Storage = jetstream.MemoryStorage
+	}
+	if config.MaxAge > 0 {
+		config.Duplicates = min(config.Duplicates, config.MaxAge) // JetStream forgets the name with the event
+	}
+	return config
+}
 
-// Read gives the events after a sequence, in order.
-func (s *Stream) Read(ctx context.Context, r ReadRequest) ([]Entry, error) { return nil, nil }
+func (s *Stream) stored() bool { return s.durability != contract.None }
+func (s *Stream) onDisk() bool { return s.durability == contract.Disk }
 
-// Since gives the sequence of the first event stored at t or later, Last+1 where there is none.
-func (s *Stream) Since(ctx context.Context, t time.Time) (uint64, error) { return 0, nil }
+// folder is where JetStream keeps the stream.
+func (s *Stream) folder() string {
+	return filepath.Join(s.log.folder.path, "jetstream", "$G", "streams", s.stream)
+}
 
-// Follow delivers the events after a sequence as they are stored.
-func (s *Stream) Follow(ctx context.Context, after uint64, deliver func([]Entry)) error { return nil }
+// syncLineage brings the incarnations to the disk. JetStream syncs only events: after a power cut these would be
+// there without the incarnation that names them, and the one before would name them.
+func (s *Stream) syncLineage() error {
+	if !s.onDisk() {
+		return nil
+	}
+	return errors.Join(syncPath(filepath.Join(s.folder(), "meta.inf")), syncPath(filepath.Join(s.folder(), "meta.sum")), syncPath(s.folder()))
+}
 
-// LastOf gives the position of a key's newest event, the zero Position where it has none.
-func (s *Stream) LastOf(ctx context.Context, k event.Key) (event.Position, error) {
-	return event.Position{}, nil
+// State is what the stream's leader says that it holds. On a stream of durability none it is zero.
+func (s *Stream) State(ctx context.Context) (State, error) {
+	if !s.stored() {
+		return State{}, nil
+	}
+	known := s.highest.Load() // before the question, so an append that overtakes the answer is no loss
+	info, err := s.info(ctx)
+	if err != nil {
+		return State{}, unanswered(err)
+	}
+	if err := s.see(ctx, known, info.State.Last); err != nil {
+		return State{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return State{First: info.first(), Last: info.State.Last, Lineage: s.lineage}, nil
+}
+
+// see takes note of the log's last sequence; known is what it was before the log was asked. Where it went back, the
+// log has lost events while it ran, and a new incarnation begins.
+func (s *Stream) see(ctx context.Context, known, last uint64) error {
+	if last >= known {
+		raise(&s.highest, last)
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.highest.CompareAndSwap(known, last) {
+		return nil // somebody else has just seen it, or the log has moved on: the next look tells
+	}
+	s.log.logger.Error("the stream has lost its newest events: it begins a new incarnation", "stream", s.name, "last", last, "lastBefore", known)
+	lineage := s.lineage.Renew(last)
+	config := s.config
+	config.Metadata = maps.Clone(config.Metadata)
+	config.Metadata[lineageKey] = lineage.String()
+	_, err := s.log.api.UpdateStream(ctx, config)
+	if err == nil {
+		err = s.syncLineage()
+	}
+	if err != nil {
+		s.highest.Store(known) // so the next look sees it again
+		return unanswered(err)
+	}
+	s.lineage, s.config = lineage, config
+	return nil
+}
+
+func raise(to *atomic.Uint64, value uint64) {
+	for {
+		old := to.Load()
+		if value <= old || to.CompareAndSwap(old, value) {
+			return
+		}
+	}
+}
+
+// position names a sequence of the stream.
+func (s *Stream) position(sequence uint64) event.Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lineage.Position(sequence)
+}
+
+// streamInfo is what we need of JetStream's answer.
+type streamInfo struct {
+	Config storedConfig `json:"config"`
+	State  struct {
+		Messages uint64 `json:"messages"`
+		Bytes    uint64 `json:"bytes"`
+		First    uint64 `json:"first_seq"`
+		Last     uint64 `json:"last_seq"`
+	} `json:"state"`
+}
+
+type storedConfig struct {
+	Storage    string            `json:"storage"`
+	MaxAge     time.Duration     `json:"max_age"`
+	MaxBytes   int64             `json:"max_bytes"`
+	MaxMsgs    int64             `json:"max_msgs"`
+	Duplicates time.Duration     `json:"duplicate_window"`
+	Metadata   map[string]string `json:"metadata"`
+}
+
+// bounds is what of a stored stream follows the contract.
+type bounds struct {
+	age, duplicates time.Duration
+	bytes, messages int64
+}
+
+func (c *storedConfig) bounds() bounds { return bounds{c.MaxAge, c.Duplicates, c.MaxBytes, c.MaxMsgs} }
+
+func boundsOf(c *jetstream.StreamConfig) bounds {
+	return bounds{c.MaxAge, c.Duplicates, c.MaxBytes, c.MaxMsgs}
+}
+
+// first is the sequence of the oldest event, Last+1 where there is none.
+func (i *streamInfo) first() uint64 {
+	if i.State.Messages == 0 {
+		return i.State.Last + 1
+	}
+	return i.State.First
+}
+
+// info asks the stream's leader.
+func (s *Stream) info(ctx context.Context) (*streamInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	m, err := s.log.ask.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+s.stream, nil)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		streamInfo
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return nil, fmt.Errorf("answer of the event log: %w", err)
+	}
+	if answer.Error != nil {
+		return new(streamInfo), answer.Error
+	}
+	return &answer.streamInfo, nil
+}
+
+func isAPIError(err error, codes ...jetstream.ErrorCode) bool {
+	var e *jetstream.APIError
+	if !errors.As(err, &e) {
+		return false
+	}
+	for _, code := range codes {
+		if e.ErrorCode == code {
+			return true
+		}
+	}
+	return false
+}
+
+// unanswered is for questions: nothing was to be stored.
+func unanswered(err error) error {
+	return problem.New(problem.Unavailable, "the event log does not answer: %w", err)
+}
+
+// reserve counts what a stream on disk may still grow by, and warns when the disk does not have it. l.mu is held.
+func (l *Log) reserve(growth int64) {
+	l.reserved += uint64(max(growth, 0))
+	if l.warned {
+		return
+	}
+	usage, err := disk.Usage(l.folder.path)
+	if err != nil || l.reserved <= usage.Free {
+		return // a disk that does not tell its size is no reason to worry anyone
+	}
+	l.warned = true
+	l.logger.Warn("the streams' retention may need more than the disk has: lower it, or give the data a larger disk",
+		"folder", l.folder.path, "mayGrowBy", l.reserved, "free", usage.Free)
 }

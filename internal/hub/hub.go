@@ -3,13 +3,19 @@ package hub
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/eventlog"
+	"github.com/leatstream/leat/internal/problem"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 )
 
 // A Log is what the hub needs of a stream's event log.
@@ -35,55 +41,102 @@ type Options struct {
 }
 
 // A Hub serves the subscribers of all streams.
-type Hub struct{}
+type Hub struct {
+	options  Options
+	metrics  *metrics
+	streams  map[string]*stream // all there before Run
+	names    []string           // of the streams, in the order of the contract
+	asking   sync.WaitGroup     // questions to the log that are under way
+	draining chan struct{}      // closed when Drain begins
+	empty    chan struct{}      // closed when the last connection has gone, draining
 
-// New makes a hub of no streams yet.
-func New(o Options) *Hub { panic("hub") }
-
-// Add gives the hub a stream; all are added before Run.
-func (h *Hub) Add(s *contract.Stream, log Log) {}
-
-// Run follows the log of each stream that has subscribers, until ctx ends.
-func (h *Hub) Run(ctx context.Context) error { return nil }
-
-// Contract gives a stream's declaration, or the problem (404, near names) that there is none.
-func (h *Hub) Contract(stream string) (*contract.Stream, error) { return nil, nil }
-
-// State asks the stream's log what it holds; requests that wait together share one answer.
-func (h *Hub) State(ctx context.Context, stream string) (eventlog.State, error) {
-	return eventlog.State{}, nil
+	mu          sync.Mutex // guards the fields below; taken before no other lock
+	connections map[*Connection]struct{}
+	connected   uint64 // how many there ever were
 }
 
-// Drain ends every connection, spread evenly over a time, and returns when the last one is gone, or ctx ends.
-// From now on Connect refuses.
-func (h *Hub) Drain(ctx context.Context, over time.Duration) error { return nil }
+// New makes a hub of no streams yet.
+func New(o Options) *Hub {
+	return &Hub{
+		options:     o,
+		metrics:     newMetrics(o.Registry),
+		streams:     map[string]*stream{},
+		draining:    make(chan struct{}),
+		empty:       make(chan struct{}),
+		connections: map[*Connection]struct{}{},
+	}
+}
 
-// Connect registers a connection: an SSE response, a WebSocket, a gRPC stream. It refuses (problem.Draining) while
-// the hub drains. The caller must Close it.
-func (h *Hub) Connect(transport contract.Transport) (*Connection, error) { return nil, nil }
+// Add gives the hub a stream; all are added before Run.
+func (h *Hub) Add(s *contract.Stream, log Log) {
+	h.streams[s.Name] = newStream(s, log, h.options, &h.asking)
+	h.names = append(h.names, s.Name)
+}
 
-// A Connection is one client's connection, with any number of subscribers on it.
-type Connection struct{}
+// Run follows the log of each stream that has subscribers, until ctx ends.
+func (h *Hub) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, st := range h.streams {
+		g.Go(func() error { return st.run(ctx) })
+	}
+	err := g.Wait()
+	h.asking.Wait()
+	return err
+}
 
-// ID names the connection in logs.
-func (c *Connection) ID() string { return "" }
+// Contract gives a stream's declaration, or the problem (404, near names) that there is none.
+func (h *Hub) Contract(name string) (*contract.Stream, error) {
+	st, err := h.stream(name)
+	if err != nil {
+		return nil, err
+	}
+	return st.contract, nil
+}
 
-// Ended is closed when the server ends the connection (drain): each subscriber's Run then writes its leat.end and
-// returns, and the transport closes.
-func (c *Connection) Ended() <-chan struct{} { return nil }
+func (h *Hub) stream(name string) (*stream, error) {
+	if st := h.streams[name]; st != nil {
+		return st, nil
+	}
+	return nil, problem.New(problem.NotFound, "no stream %q in the contract%s (streams: %s)",
+		name, problem.DidYouMean(name, h.names), strings.Join(h.names, ", "))
+}
 
-// End asks for the connection's end; the first reason stays.
-func (c *Connection) End(reason event.EndReason) {}
+// State asks the stream's log what it holds; requests that wait together share one answer. A stream of durability
+// none holds nothing: the zero State.
+func (h *Hub) State(ctx context.Context, name string) (eventlog.State, error) {
+	st, err := h.stream(name)
+	if err != nil || st.live {
+		return eventlog.State{}, err
+	}
+	state, err := st.asker.state(ctx)
+	if err != nil {
+		return eventlog.State{}, unavailable(ctx, err)
+	}
+	return state, nil
+}
 
-// Reason is why the server ended the connection, empty while it has not.
-func (c *Connection) Reason() event.EndReason { return "" }
-
-// Close forgets the connection; how tells the metrics why it is gone: "client", "drain", "slow", "error".
-func (c *Connection) Close(how string) {}
-
-// Subscribe finds where the subscription starts, and gives the subscriber that Run will move forward from there.
-func (c *Connection) Subscribe(ctx context.Context, s Subscription, f Format) (*Subscriber, error) {
-	return nil, nil
+// subscriber makes a subscriber that stands at its start, and joins its stream.
+func (h *Hub) subscriber(ctx context.Context, sub Subscription, f Format, t contract.Transport) (*Subscriber, error) {
+	st, err := h.stream(sub.Stream.Name)
+	if err != nil {
+		return nil, err
+	}
+	s := &Subscriber{
+		cursor:    cursor{filter: filter{sub.Key, sub.Types}},
+		stream:    st,
+		format:    f,
+		transport: t,
+		counters:  h.metrics.of(st.contract.Name, string(t)),
+		wake:      make(chan struct{}, 1),
+	}
+	if st.live && sub.Start.Kind != StartLatest {
+		return nil, errors.New("hub: a start on a stream of durability none; Parse refuses it")
+	}
+	if err := s.start(ctx, sub.Start); err != nil {
+		return nil, fmt.Errorf("stream %s: %w", st.contract.Name, err)
+	}
+	st.join(s)
+	return s, nil
 }
 
 // A Format encodes events for one wire. Subscribers of a stream with formats of the same Name share the frames of
@@ -98,46 +151,18 @@ type Format struct {
 	Control func(dst []byte, e *event.Event) []byte
 }
 
-// A Batch is frames that go out in this order, whole. The bytes are shared: they may not be changed, nor kept
-// after Write has returned.
+// A Batch is frames that go out in this order, whole. The bytes are shared and never change; the slice of slices
+// is the subscriber's, and may not be kept after Write has returned.
 type Batch struct {
 	Frames [][]byte
 	Events int // how many published events are in them
 	Bytes  int // the sum of the frames' lengths
 }
 
-// A Writer writes to one client. Write blocks until the batch is with the kernel; ErrSlow says that the client took
-// nothing for SlowAfter. Any error ends the subscriber.
+// A Writer writes to one client. Write blocks until the batch is with the kernel; any error ends the subscriber.
 type Writer interface {
 	Write(b Batch) error
 }
 
 // SlowAfter is how long a write may make no progress before the connection is ended for slowness.
 const SlowAfter = 10 * time.Second
-
-// A Subscriber is a cursor on a stream's tail, with a filter, a format and a connection.
-type Subscriber struct{}
-
-// StartID is what the wire shows as the start (SSE's first block, subscribed): the newest position for a live
-// subscriber, the one just before the first event for earliest, since and last, the asked one for a client that
-// resumes; empty where it asked with something that is no position, and on streams of durability none.
-func (s *Subscriber) StartID() string { return "" }
-
-// Run writes what the subscriber gets, until ctx ends, the connection is ended (nil, after leat.end), or a write
-// fails.
-func (s *Subscriber) Run(ctx context.Context, w Writer) error { return nil }
-
-// Close forgets a subscriber; Run's caller calls it when Run has returned, or when Run will not be called.
-func (s *Subscriber) Close() {}
-
-// A Page is a stretch of history.
-type Page struct {
-	Events []*event.Event
-	Next   event.Position // what to ask after for the next page
-	Gap    *event.Gap     // nil where nothing is missing
-}
-
-// Page gives at most limit matching events, and waits up to wait for the first one when there is none.
-func (h *Hub) Page(ctx context.Context, s Subscription, limit int, wait time.Duration) (*Page, error) {
-	return nil, nil
-}

@@ -53,9 +53,3 @@ type Params struct {
 
 // MaxLast is the most events that `last` can ask for.
 const MaxLast = 10_000
-
-// Parse checks the parameters against the contract: unknown streams and types, transports not offered, keys where
-// there are none, malformed and contradicting starts are problems that say what would be right.
-func (h *Hub) Parse(transport contract.Transport, p Params) (Subscription, error) {
-	return Subscription{}, nil
-}

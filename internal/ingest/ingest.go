@@ -5,7 +5,7 @@ package ingest
 import (
 	"context"
 	"log/slog"
-	"net/http"
+	"strings"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
@@ -13,6 +13,14 @@ import (
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/prometheus/client_golang/prometheus"
 )
+
+// An Ingest publishes to the streams of one contract.
+type Ingest struct {
+	logger    *slog.Logger
+	published *prometheus.CounterVec
+	streams   map[string]*stream // complete before the first Publish, never changed after
+	names     []string           // in the order of Add
+}
 
 // A Log is what ingest needs of a stream's event log: *eventlog.Stream.
 type Log = *eventlog.Stream
@@ -25,6 +33,10 @@ type Event struct {
 	Data []byte  // JSON as it came; nil: not given (422 at /data)
 	// Dedupe names the event among all of its stream, for CloudEvents' source and id; empty: no two are the same.
 	Dedupe string
+
+	// keyIsSubject tells that Key is a CloudEvents subject, which producers set for purposes of their own: on a stream
+	// without keys it is ignored, like their extensions.
+	keyIsSubject bool
 }
 
 // Options of one publish request.
@@ -40,53 +52,107 @@ type Result struct {
 	Duplicate bool
 }
 
-// An Ingest publishes to the streams of one contract.
-type Ingest struct{}
+// stream is a stream of the contract with its log.
+type stream struct {
+	*checker
+	log       Log
+	published prometheus.Counter
+}
 
 // New makes an Ingest of no streams yet.
-func New(logger *slog.Logger, registry prometheus.Registerer) *Ingest { return &Ingest{} }
+func New(logger *slog.Logger, registry prometheus.Registerer) *Ingest {
+	in := &Ingest{
+		logger:  logger,
+		streams: map[string]*stream{},
+		published: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "leat_events_published_total",
+			Help: "Events stored, or passed on where the stream stores none; repeats do not count.",
+		}, []string{"stream"}),
+	}
+	registry.MustRegister(in.published)
+	return in
+}
 
 // Add gives it a stream; all are added before the first Publish.
-func (in *Ingest) Add(s *contract.Stream, log Log) {}
+func (in *Ingest) Add(s *contract.Stream, log Log) {
+	in.streams[s.Name] = &stream{newChecker(s), log, in.published.WithLabelValues(s.Name)}
+	in.names = append(in.names, s.Name)
+}
 
 // Publish stores one event. Errors are problems.
 func (in *Ingest) Publish(ctx context.Context, stream string, e Event, o Options) (Result, error) {
-	return Result{}, nil
+	s, pathKey, err := in.begin(stream, o)
+	if err != nil {
+		return Result{}, err
+	}
+	record, err := s.check(e, pathKey)
+	if err != nil {
+		return Result{}, err
+	}
+	if o.IdempotencyKey != "" {
+		record.Dedupe = requestName(o.IdempotencyKey, 0)
+	}
+	ifLast, err := s.ifLast(ctx, record.Key, o.IfMatch)
+	if err != nil {
+		return Result{}, err
+	}
+	appended, err := s.log.Append(ctx, record, ifLast)
+	if err != nil {
+		return Result{}, err
+	}
+	return s.result(appended), nil
 }
 
-// PublishAll stores the events whole or not at all.
-func (in *Ingest) PublishAll(ctx context.Context, stream string, events []Event, o Options) ([]Result, error) {
-	return nil, nil
+// begin finds the stream of a request, and checks what concerns the request as a whole.
+func (in *Ingest) begin(name string, o Options) (*stream, event.Key, error) {
+	s, ok := in.streams[name]
+	if !ok {
+		return nil, event.Key{}, problem.New(problem.NotFound, "no stream %q in the contract%s (its streams: %s)",
+			brief(name), problem.DidYouMean(name, in.names), strings.Join(in.names, ", "))
+	}
+	var pathKey event.Key
+	if o.PathKey != nil {
+		if s.contract.Key.IsZero() {
+			return nil, event.Key{}, problem.New(problem.NotFound,
+				"stream %q has no keys: publish to /events/%s, without a key in the path", name, name)
+		}
+		var err error
+		if pathKey, err = event.ParseKey(*o.PathKey); err != nil {
+			return nil, event.Key{}, problem.New(problem.Malformed, "key in the path: %w", err)
+		}
+	}
+	if len(o.IdempotencyKey) > maxIdempotencyKey {
+		return nil, event.Key{}, problem.New(problem.Malformed, "the idempotency key is %d bytes long: at most %d are allowed",
+			len(o.IdempotencyKey), maxIdempotencyKey)
+	}
+	if s.contract.Durability == contract.None {
+		if o.IdempotencyKey != "" {
+			return nil, event.Key{}, unstored(name, "Idempotency-Key")
+		}
+		if o.IfMatch != nil {
+			return nil, event.Key{}, unstored(name, "If-Match and If-None-Match")
+		}
+	}
+	return s, pathKey, nil
 }
 
-// Upload begins a long upload of single events, each stored or refused as it comes, in bounded memory.
-func (in *Ingest) Upload(ctx context.Context, stream string, o Options) (*Upload, error) { return nil, nil }
-
-// An Upload is a long upload; one goroutine uses it.
-type Upload struct{}
-
-// Add stores or refuses the next event; number is its line (from 1) or index (from 0) in Summary's errors. It blocks
-// while too many appends are under way. An error means that the upload cannot go on; a refused event is none.
-func (u *Upload) Add(ctx context.Context, number uint64, e Event) error { return nil }
-
-// Refuse counts an event that could not even be decoded.
-func (u *Upload) Refuse(number uint64, why *problem.Error) {}
-
-// Close waits for the appends under way, and tells what became of the upload.
-func (u *Upload) Close() Summary { return Summary{} }
-
-// Summary is what became of an upload.
-type Summary struct {
-	Stored, Refused uint64
-	Last            event.Position // of the newest event stored
-	Errors          []UploadError  // the first 100
+func unstored(name, what string) error {
+	return problem.New(problem.Malformed, "stream %q has durability none, so no event is stored that %s could refer to: leave it out",
+		name, what)
 }
 
-// UploadError is one event that was refused.
-type UploadError struct {
-	Number  uint64
-	Problem *problem.Error
+// result counts a stored event.
+func (s *stream) result(a eventlog.Appended) Result {
+	if !a.Duplicate {
+		s.published.Inc()
+	}
+	return Result{ID: a.Position, Duplicate: a.Duplicate}
 }
 
-// ServeHTTP answers POST /events/{stream} and POST /events/{stream}/{key} (path values "stream" and "key").
-func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {}
+// brief keeps a client's text short in an answer.
+func brief(text string) string {
+	if len(text) <= 100 {
+		return text
+	}
+	return strings.ToValidUTF8(text[:100], "") + "…"
+}

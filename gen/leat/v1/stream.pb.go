@@ -423,7 +423,7 @@ func (x *PublishResponse) GetDuplicate() bool {
 	return false
 }
 
-// PublishStreamRequest is the next event of an upload. All events of an upload are for the same stream.
+// PublishStreamRequest is the next event of an upload, whichever stream it is for.
 type PublishStreamRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Publish       *PublishRequest        `protobuf:"bytes,1,opt,name=publish,proto3" json:"publish,omitempty"`
@@ -475,7 +475,7 @@ type PublishStreamResponse struct {
 	Stored uint64 `protobuf:"varint,1,opt,name=stored,proto3" json:"stored,omitempty"`
 	// How many events were refused.
 	Refused uint64 `protobuf:"varint,2,opt,name=refused,proto3" json:"refused,omitempty"`
-	// The position of the newest event that was stored.
+	// The position of the newest event that was stored, of the stream that the upload named last.
 	LastId string `protobuf:"bytes,3,opt,name=last_id,json=lastId,proto3" json:"last_id,omitempty"`
 	// Why events were refused: the first 100.
 	Errors        []*PublishError `protobuf:"bytes,4,rep,name=errors,proto3" json:"errors,omitempty"`

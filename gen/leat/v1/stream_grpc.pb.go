@@ -45,7 +45,8 @@ type StreamServiceClient interface {
 	// Publish stores one event, and answers when it is as durable as the contract asks.
 	Publish(ctx context.Context, in *PublishRequest, opts ...grpc.CallOption) (*PublishResponse, error)
 	// PublishStream is a long upload: each event is stored or refused as it comes, and the answer at the end counts
-	// them and tells the first refusals. It is not a batch: what is stored stays stored.
+	// them and tells the first refusals. It is not a batch: what is stored stays stored. Where the call fails before its
+	// end, PublishStreamResponse is among the status's details: stored + refused messages are done with.
 	PublishStream(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PublishStreamRequest, PublishStreamResponse], error)
 	// Connect carries the leat.v1 protocol, one JSON object a message: any number of subscriptions and publications
 	// on one call, with the same operations and answers as the WebSocket subprotocol leat.v1.
@@ -144,7 +145,8 @@ type StreamServiceServer interface {
 	// Publish stores one event, and answers when it is as durable as the contract asks.
 	Publish(context.Context, *PublishRequest) (*PublishResponse, error)
 	// PublishStream is a long upload: each event is stored or refused as it comes, and the answer at the end counts
-	// them and tells the first refusals. It is not a batch: what is stored stays stored.
+	// them and tells the first refusals. It is not a batch: what is stored stays stored. Where the call fails before its
+	// end, PublishStreamResponse is among the status's details: stored + refused messages are done with.
 	PublishStream(grpc.ClientStreamingServer[PublishStreamRequest, PublishStreamResponse]) error
 	// Connect carries the leat.v1 protocol, one JSON object a message: any number of subscriptions and publications
 	// on one call, with the same operations and answers as the WebSocket subprotocol leat.v1.

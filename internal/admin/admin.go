@@ -1,0 +1,69 @@
+// Package admin serves what operators look at: health, metrics and profiles.
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/leatstream/leat/internal/problem"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// New makes the admin listener's handler; ready says whether the server should get requests.
+func New(metrics prometheus.Gatherer, ready func(context.Context) error) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	health := Health(ready)
+	mux.Handle("/healthz", health)
+	mux.Handle("/readyz", health)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		problem.Write(w, problem.New(problem.NotFound,
+			"nothing is at %s; there are /metrics, /debug/pprof/, /healthz and /readyz", r.URL.Path))
+	})
+	return mux
+}
+
+// readyTimeout bounds how long the event log may take before the server counts as not ready.
+const readyTimeout = 2 * time.Second
+
+// Health answers /healthz, which says that the process lives, and /readyz, which is 503 with the reason while the
+// server should get no requests.
+func Health(ready func(context.Context) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			err := problem.New(problem.MethodNotAllowed, "%s is not for %s; it takes GET", r.Method, r.URL.Path)
+			err.Allow = "GET, HEAD"
+			problem.Write(w, err)
+			return
+		}
+		state := "ok"
+		if r.URL.Path == "/readyz" {
+			ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+			defer cancel()
+			if err := ready(ctx); err != nil {
+				problem.Write(w, notReady(err))
+				return
+			}
+			state = "ready"
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		fmt.Fprintf(w, "{\"status\":%q}\n", state)
+	})
+}
+
+func notReady(err error) error {
+	if e := problem.From(err); e.Retryable() {
+		return e
+	}
+	return problem.New(problem.Unavailable, "not ready: %w", err)
+}

@@ -1,0 +1,140 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+)
+
+// where a cursor is in its stream. Live, resuming and slow are the same state at different distances.
+type where int
+
+const (
+	atEnd   where = iota // nothing is behind it yet
+	inTail               // what it needs is in the tail
+	inPast               // what it needs is in the log
+	skipped              // it has been moved on over what is missing; s.gap tells of it
+)
+
+// logRetry is the pause before the log is asked again, and logPatience how long a reader waits for it.
+const (
+	logRetry    = 250 * time.Millisecond
+	logPatience = 10 * time.Second
+)
+
+var errUnreadable = errors.New("the event log cannot be read")
+
+// advance finds the block with what comes next and gives it to take, which moves the cursor over it and returns the
+// last sequence that is missing where it met a hole. An error says that the log cannot be read.
+func (s *Subscriber) advance(ctx context.Context, take func(*block) (missing uint64)) (where, error) {
+	st := s.stream
+	st.mu.Lock()
+	t := &st.tail
+	switch {
+	case st.reset != s.resets:
+		to := st.to
+		s.resets = st.reset
+		st.mu.Unlock()
+		if s.at > to {
+			s.skip(to, event.GapReset)
+			return skipped, nil
+		}
+		return inPast, nil // no block was taken; the next call goes on
+	case s.idle():
+		s.met = s.met || s.at >= s.liveAt
+		st.mu.Unlock()
+		return atEnd, nil
+	case s.at >= t.base:
+		missing := take(t.block(s.at))
+		st.mu.Unlock()
+		if missing > 0 {
+			s.skip(missing, event.GapExpired)
+		}
+		return inTail, nil
+	}
+	last := t.last
+	st.mu.Unlock()
+	if st.live || s.met && st.contract.Slow == contract.SlowSkip {
+		s.skip(last, event.GapOverflow)
+		return skipped, nil
+	}
+	return inPast, s.readPast(ctx, last, take)
+}
+
+// skip moves the cursor over what will not come, and leaves the gap to be told.
+func (s *Subscriber) skip(to uint64, reason event.GapReason) {
+	s.at = to
+	s.gap = event.NewGap(s.stream.contract.Name, s.told.String(), s.stream.position(to), reason, time.Now())
+}
+
+// readPast gives take a block of history; last is where the tail ended before.
+func (s *Subscriber) readPast(ctx context.Context, last uint64, take func(*block) uint64) error {
+	st := s.stream
+	var patience time.Time
+	for {
+		v, err := st.history.read(ctx, s.key, s.at, !s.read)
+		switch {
+		case ctx.Err() != nil:
+			return nil // the caller sees it
+		case err == nil && v != nil:
+			if v.sparse {
+				if missing, err := s.expired(ctx); err == nil && missing {
+					return nil
+				} else if err != nil {
+					break
+				}
+			}
+			s.read = true
+			v.mu.Lock()
+			missing := take(&v.block)
+			v.mu.Unlock()
+			if missing > 0 {
+				s.skip(missing, event.GapExpired)
+			}
+			return nil
+		case err == nil: // the log has nothing there: all gone, or nothing of this key
+			missing, err := s.expired(ctx)
+			if err != nil || !missing && s.key.IsZero() {
+				break
+			}
+			if !missing {
+				s.read = true
+				s.at = max(s.at, last)
+			}
+			return nil
+		}
+		if patience.IsZero() {
+			patience = time.Now().Add(logPatience)
+			st.logger.Warn("the event log gives nothing to a reader; trying again", "after", s.at, "error", err)
+		} else if time.Now().After(patience) {
+			return errUnreadable
+		}
+		if s.connection != nil && s.connection.Reason() != "" {
+			return nil // the caller sees it
+		}
+		pause(ctx, logRetry)
+	}
+}
+
+// expired asks the log whether retention has removed what comes next; if so the cursor moves on, and a gap is due.
+func (s *Subscriber) expired(ctx context.Context) (bool, error) {
+	state, err := s.stream.asker.state(ctx)
+	if err != nil {
+		return false, err
+	}
+	if state.First <= s.at+1 {
+		return false, nil
+	}
+	s.skip(state.First-1, event.GapExpired)
+	return true, nil
+}
+
+// behind is how many events the tail holds, or has held, behind a sequence.
+func (st *stream) behind(at uint64) uint64 {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.tail.last - min(at, st.tail.last)
+}

@@ -1,0 +1,160 @@
+package hub
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/problem"
+)
+
+// A Connection is one client's connection, with any number of subscribers on it: an SSE response, a WebSocket, a
+// gRPC stream.
+type Connection struct {
+	hub       *Hub
+	id        string
+	transport contract.Transport
+	ended     chan struct{}
+
+	mu     sync.Mutex // guards the fields below
+	reason event.EndReason
+	closed bool
+}
+
+// Connect registers a connection. It refuses (problem.Draining) while the hub drains. The caller must Close it.
+func (h *Hub) Connect(transport contract.Transport) (*Connection, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.isDraining() {
+		return nil, errDraining()
+	}
+	h.connected++
+	c := &Connection{
+		hub:       h,
+		id:        strconv.FormatUint(h.connected, 36),
+		transport: transport,
+		ended:     make(chan struct{}),
+	}
+	h.connections[c] = struct{}{}
+	h.metrics.connections.WithLabelValues(string(transport)).Inc()
+	return c, nil
+}
+
+func errDraining() error {
+	return problem.New(problem.Draining, "this node is shutting down: connect again, another one or the next one answers")
+}
+
+// ID names the connection in logs.
+func (c *Connection) ID() string { return c.id }
+
+// Ended is closed when the server ends the connection: each subscriber's Run then writes its leat.end and returns,
+// and the transport closes.
+func (c *Connection) Ended() <-chan struct{} { return c.ended }
+
+// End asks for the connection's end; the first reason stays.
+func (c *Connection) End(reason event.EndReason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reason == "" {
+		c.reason = reason
+		close(c.ended)
+	}
+}
+
+// Reason is why the server ended the connection, empty while it has not.
+func (c *Connection) Reason() event.EndReason {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reason
+}
+
+// Close forgets the connection; how tells the metrics why it is gone: "client", "drain", "slow", "error".
+func (c *Connection) Close(how string) {
+	c.mu.Lock()
+	again := c.closed
+	c.closed = true
+	c.mu.Unlock()
+	if again {
+		return
+	}
+	h := c.hub
+	h.metrics.connections.WithLabelValues(string(c.transport)).Dec()
+	h.metrics.ended.WithLabelValues(string(c.transport), how).Inc()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.connections, c)
+	if h.isDraining() && len(h.connections) == 0 {
+		h.gone()
+	}
+}
+
+// Subscribe finds where the subscription starts, and gives the subscriber that Run will move forward from there.
+func (c *Connection) Subscribe(ctx context.Context, s Subscription, f Format) (*Subscriber, error) {
+	sub, err := c.hub.subscriber(ctx, s, f, c.transport)
+	if err != nil {
+		return nil, err
+	}
+	sub.connection = c
+	return sub, nil
+}
+
+// Drain ends every connection, spread evenly over a time, and returns when the last one is gone, or ctx ends.
+// From now on Connect refuses.
+func (h *Hub) Drain(ctx context.Context, over time.Duration) error {
+	h.mu.Lock()
+	if !h.isDraining() {
+		close(h.draining)
+	}
+	connections := make([]*Connection, 0, len(h.connections))
+	for c := range h.connections {
+		connections = append(connections, c)
+	}
+	if len(connections) == 0 {
+		h.gone()
+	}
+	h.mu.Unlock()
+	rand.Shuffle(len(connections), func(i, j int) { connections[i], connections[j] = connections[j], connections[i] })
+	started := time.Now()
+	for i, c := range connections {
+		place := started.Add(over * time.Duration(i) / time.Duration(len(connections)))
+		timer := time.NewTimer(time.Until(place))
+		select {
+		case <-timer.C:
+		case <-h.empty:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		c.End(event.EndDrain)
+	}
+	select {
+	case <-h.empty:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Draining is closed when the hub begins to drain.
+func (h *Hub) Draining() <-chan struct{} { return h.draining }
+
+func (h *Hub) isDraining() bool {
+	select {
+	case <-h.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// gone notes that no connection is left. The caller has the lock.
+func (h *Hub) gone() {
+	select {
+	case <-h.empty:
+	default:
+		close(h.empty)
+	}
+}

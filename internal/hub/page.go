@@ -1,0 +1,91 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/problem"
+)
+
+// A Page is a stretch of history.
+type Page struct {
+	Events []*event.Event
+	Next   event.Position // what to ask after for the next page
+	Gap    *event.Gap     // nil where nothing is missing
+}
+
+// Page gives at most limit matching events, and waits up to wait for the first one when there is none.
+func (h *Hub) Page(ctx context.Context, sub Subscription, limit int, wait time.Duration) (*Page, error) {
+	if h.isDraining() {
+		return nil, errDraining()
+	}
+	s, err := h.subscriber(ctx, sub, Format{}, contract.SSE)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	p := &Page{Next: s.stream.position(s.at)}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for len(p.Events) < limit {
+		if s.gap != nil {
+			if len(p.Events) > 0 {
+				break // the next page begins with it
+			}
+			if err := p.tell(s); err != nil {
+				return nil, err
+			}
+		}
+		where, err := s.advance(ctx, func(b *block) (missing uint64) {
+			p.Events, missing = s.take(b, limit, p.Events)
+			return missing
+		})
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
+			return nil, problem.New(problem.Unavailable, "the event log does not answer now; try again: %w", err)
+		case where != atEnd:
+			continue
+		}
+		caughtUp := s.at >= s.liveAt && s.gap == nil
+		if caughtUp && (len(p.Events) > 0 || wait == 0) || !h.awaitEvent(ctx, s, timer.C, caughtUp) {
+			break
+		}
+	}
+	if len(p.Events) > 0 {
+		p.Next = p.Events[len(p.Events)-1].Position
+		s.counters.delivered.Add(float64(len(p.Events)))
+	}
+	return p, nil
+}
+
+// awaitEvent waits for something new, until the time is over or the node drains; false says that the page is done.
+// A page that the tail has not reached yet waits for it in any case.
+func (h *Hub) awaitEvent(ctx context.Context, s *Subscriber, timeout <-chan time.Time, caughtUp bool) bool {
+	if !caughtUp {
+		ctx, cancel := context.WithTimeout(ctx, stateTimeout)
+		defer cancel()
+		s.wait(ctx, nil, h.draining)
+		return ctx.Err() == nil && !h.isDraining()
+	}
+	return !s.wait(ctx, timeout, h.draining) && !h.isDraining()
+}
+
+// tell takes the subscriber's gap into the page. Of two gaps in a row the page tells one that covers both.
+func (p *Page) tell(s *Subscriber) error {
+	var gap event.Gap
+	if err := json.Unmarshal(s.gap.Data, &gap); err != nil {
+		return err
+	}
+	if p.Gap != nil {
+		gap.After = p.Gap.After
+	}
+	p.Gap, p.Next = &gap, s.gap.Position
+	s.counters.gaps(s.gap)
+	s.told, s.gap = s.gap.Position, nil
+	return nil
+}

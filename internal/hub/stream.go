@@ -1,0 +1,193 @@
+package hub
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/eventlog"
+)
+
+// A stream is what the hub keeps for one stream of the contract: its tail, its history, and who subscribes to it.
+type stream struct {
+	contract *contract.Stream
+	log      Log
+	logger   *slog.Logger
+	live     bool // durability none: nothing is stored, and there are no positions
+	asker    asker
+	history  *history
+
+	lineage atomic.Pointer[eventlog.Lineage]
+
+	// follow is taken by whoever appends to the tail, before mu: filling a hole reads the log in between.
+	follow chan struct{}
+	joined chan struct{} // of size 1: somebody has subscribed
+
+	mu     sync.Mutex // guards the fields below; never held during a read of the log or a write to a socket
+	tail   tail
+	reset  uint64                                 // counts how often the tail went back
+	to     uint64                                 // where it went back to last
+	all    map[*Subscriber]struct{}               // subscribers to everything
+	byKey  map[event.Key]map[*Subscriber]struct{} // to one key
+	byType map[string]map[*Subscriber]struct{}    // to some types of every key; each stands under each of its types
+	eager  map[*Subscriber]struct{}               // those who wait for the tail to move at all
+	count  int
+}
+
+func newStream(s *contract.Stream, log Log, o Options, wg *sync.WaitGroup) *stream {
+	st := &stream{
+		contract: s,
+		log:      log,
+		logger:   o.Logger.With("stream", s.Name),
+		live:     s.Durability == contract.None,
+		history:  newHistory(log),
+		follow:   make(chan struct{}, 1),
+		joined:   make(chan struct{}, 1),
+		tail:     newTail(o.TailEvents, o.TailBytes),
+		all:      map[*Subscriber]struct{}{},
+		byKey:    map[event.Key]map[*Subscriber]struct{}{},
+		byType:   map[string]map[*Subscriber]struct{}{},
+		eager:    map[*Subscriber]struct{}{},
+	}
+	st.asker = asker{ask: log.State, wg: wg}
+	st.lineage.Store(&eventlog.Lineage{})
+	return st
+}
+
+// position names a sequence, the zero Position on a stream of durability none.
+func (st *stream) position(sequence uint64) event.Position {
+	if st.live {
+		return event.Position{}
+	}
+	return st.lineage.Load().Position(sequence)
+}
+
+// join puts a subscriber into the index.
+func (st *stream) join(s *Subscriber) {
+	st.mu.Lock()
+	st.count++
+	if st.live {
+		s.at = st.tail.last
+	}
+	s.resets = st.reset
+	for _, set := range st.sets(s, true) {
+		set[s] = struct{}{}
+	}
+	st.mu.Unlock()
+	s.counters.subscribers.Inc()
+	select {
+	case st.joined <- struct{}{}:
+	default:
+	}
+}
+
+// leave takes a subscriber out of the index.
+func (st *stream) leave(s *Subscriber) {
+	st.mu.Lock()
+	st.count--
+	for _, set := range st.sets(s, false) {
+		delete(set, s)
+	}
+	delete(st.eager, s)
+	if !s.key.IsZero() && len(st.byKey[s.key]) == 0 {
+		delete(st.byKey, s.key)
+	}
+	st.mu.Unlock()
+	s.counters.subscribers.Dec()
+}
+
+// sets gives where a subscriber stands in the index. The caller has the lock.
+func (st *stream) sets(s *Subscriber, create bool) []map[*Subscriber]struct{} {
+	switch {
+	case !s.key.IsZero():
+		set := st.byKey[s.key]
+		if set == nil && create {
+			set = map[*Subscriber]struct{}{}
+			st.byKey[s.key] = set
+		}
+		return []map[*Subscriber]struct{}{set}
+	case s.types != nil:
+		var sets []map[*Subscriber]struct{}
+		for name := range s.types {
+			if st.byType[name] == nil {
+				st.byType[name] = map[*Subscriber]struct{}{}
+			}
+			sets = append(sets, st.byType[name])
+		}
+		return sets
+	default:
+		return []map[*Subscriber]struct{}{st.all}
+	}
+}
+
+// subscribed tells whether there is anybody to follow the log for.
+func (st *stream) subscribed() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.count > 0
+}
+
+// append adds entries to the tail and wakes who waits for them: the cost of an event is proportional to those who
+// get it. Those known already are passed over. The caller is the follower.
+func (st *stream) append(entries []eventlog.Entry) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	moved := false
+	for i := range entries {
+		e := &entries[i]
+		sequence := e.Sequence()
+		if st.live {
+			sequence = st.tail.last + 1
+		}
+		if sequence <= st.tail.last {
+			continue
+		}
+		if sequence > st.tail.last+1 {
+			st.wakeAll() // the log has lost what is between, and everybody is to be told
+		}
+		st.tail.append(item{e.Event, sequence, e.StoredAt})
+		moved = true
+		wake(st.byKey[e.Key])
+		wake(st.byType[e.Type.String()])
+	}
+	if moved {
+		wake(st.all)
+		wake(st.eager)
+		clear(st.eager)
+	}
+}
+
+// begin starts the tail anew behind a sequence. Where it goes back, subscribers who are further on are told.
+func (st *stream) begin(last uint64) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.tail.started && last < st.tail.last {
+		st.reset++
+		st.to = last
+	}
+	st.tail.begin(last)
+	st.wakeAll()
+}
+
+func (st *stream) wakeAll() {
+	wake(st.all)
+	wake(st.eager)
+	for _, set := range st.byKey {
+		wake(set)
+	}
+	for _, set := range st.byType {
+		wake(set)
+	}
+}
+
+// wake moves those on who wait. The caller has the stream's lock.
+func wake(set map[*Subscriber]struct{}) {
+	for s := range set {
+		if s.waiting {
+			s.waiting = false
+			s.wake <- struct{}{} // has room: it is filled once per wait
+		}
+	}
+}

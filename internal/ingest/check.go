@@ -1,0 +1,181 @@
+package ingest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/eventlog"
+	"github.com/leatstream/leat/internal/problem"
+)
+
+// A checker tells whether events are what the contract says of one stream. It is a plain value: no log, no clock.
+type checker struct {
+	contract *contract.Stream
+	types    map[string]checkedType
+	pointer  []string // the tokens of the contract's key pointer
+}
+
+type checkedType struct {
+	event.Type
+	*contract.EventType
+}
+
+func newChecker(s *contract.Stream) *checker {
+	c := &checker{contract: s, types: map[string]checkedType{}}
+	for _, t := range s.Events {
+		c.types[t.Name] = checkedType{event.MustType(t.Name), t}
+	}
+	if s.Key.Pointer != "" {
+		c.pointer = pointerTokens(s.Key.Pointer)
+	}
+	return c
+}
+
+// check turns an event as a publisher gave it into a record to store, or says all that is wrong with it.
+// pathKey is the key in the route, zero where there is none.
+func (c *checker) check(e Event, pathKey event.Key) (eventlog.Record, error) {
+	t, err := c.eventType(e.Type)
+	if err != nil {
+		return eventlog.Record{}, err
+	}
+	if e.Data == nil {
+		return eventlog.Record{}, invalid(e.Type, problem.Violation{Pointer: "/data", Detail: "is required"})
+	}
+	text, err := compact(e.Data)
+	if err != nil {
+		return eventlog.Record{}, notJSON("data", err)
+	}
+	if len(text) > c.contract.MaxEventBytes {
+		return eventlog.Record{}, problem.New(problem.TooLarge, "the data has %d bytes as compact JSON, and stream %q takes at most %d: %s",
+			len(text), c.contract.Name, c.contract.MaxEventBytes, claimCheck)
+	}
+	data, err := contract.DecodeJSON(e.Data) // not text: the offset of an error is into what the publisher sent
+	if err != nil {
+		return eventlog.Record{}, notJSON("data", err)
+	}
+	if pointer, ok := longNumber(data); ok {
+		return eventlog.Record{}, problem.New(problem.Malformed,
+			"the number at /data%s has more than %d characters, which no receiver keeps (RFC 7493, section 2.2): publish it as a string", pointer, maxNumber)
+	}
+
+	record := eventlog.Record{Type: t.Type, Data: text}
+	violations := t.violations(data)
+	if e.Time != nil {
+		if record.Time, err = parseTime(*e.Time); err != nil {
+			violations = append(violations, problem.Violation{Pointer: "/time", Detail: err.Error()})
+		}
+	}
+	key, wrong := c.key(e, data, pathKey)
+	if wrong != nil && !names(violations, wrong.Pointer) {
+		violations = append(violations, *wrong)
+	}
+	if len(violations) > 0 {
+		return eventlog.Record{}, invalid(e.Type, violations...)
+	}
+	record.Key = key
+	if e.Dedupe != "" && c.contract.Durability != contract.None {
+		record.Dedupe = eventName(e.Dedupe)
+	}
+	return record, nil
+}
+
+// claimCheck is what to do with an event that is too large (the "claim check" of Hohpe and Woolf).
+const claimCheck = "store the body elsewhere and publish a reference to it"
+
+func (c *checker) eventType(name string) (checkedType, error) {
+	if t, ok := c.types[name]; ok {
+		return t, nil
+	}
+	known := c.contract.EventNames()
+	violation := problem.Violation{Pointer: "/type"}
+	if _, err := event.ParseType(name); name == "" {
+		violation.Detail = "is required, one of: " + strings.Join(known, ", ")
+	} else if err != nil {
+		violation.Detail = err.Error()
+	} else {
+		violation.Detail = fmt.Sprintf("%q is no event type of stream %q%s (its types: %s)",
+			name, c.contract.Name, problem.DidYouMean(name, known), strings.Join(known, ", "))
+	}
+	return checkedType{}, invalid("", violation)
+}
+
+// violations tells where data is not what the type's schema and the flat framing ask for.
+func (t checkedType) violations(data any) []problem.Violation {
+	var violations []problem.Violation
+	for _, v := range t.Schema.Validate(data) {
+		violations = append(violations, problem.Violation{Pointer: "/data" + v.Pointer, Detail: v.Detail})
+	}
+	if object, ok := data.(map[string]any); ok && t.Flat {
+		if _, ok := object["type"]; ok && !names(violations, "/data/type") {
+			violations = append(violations, problem.Violation{Pointer: "/data/type", Detail: "hides the event's type, which the flat WebSocket " +
+				"framing puts beside the members of the data: rename the member, or declare it in the contract's schema"})
+		}
+	}
+	return violations
+}
+
+// invalid is the problem of an event that is well-formed but not what the contract says.
+func invalid(eventType string, violations ...problem.Violation) error {
+	p := problem.New(problem.Invalid, "%d places of the event are not what the contract says", len(violations))
+	if len(violations) == 1 {
+		p.Detail = violations[0].Pointer + " " + violations[0].Detail
+	}
+	if eventType != "" {
+		p.Detail = brief(eventType) + ": " + p.Detail
+	}
+	p.Violations = violations[:min(len(violations), maxErrors)]
+	return p
+}
+
+func names(violations []problem.Violation, pointer string) bool {
+	for _, v := range violations {
+		if v.Pointer == pointer {
+			return true
+		}
+	}
+	return false
+}
+
+// parseTime reads RFC 3339, of which section 5.6 allows lower case letters.
+func parseTime(text string) (time.Time, error) {
+	var t time.Time
+	if err := t.UnmarshalText([]byte(strings.ToUpper(text))); err != nil {
+		return time.Time{}, fmt.Errorf("%q is not a time of RFC 3339, such as 2024-05-01T10:00:00Z", brief(text))
+	}
+	// Subscribers get it in UTC, in a form that has four digits for the year. The zero time is what some languages
+	// have where none was set.
+	if t = t.UTC(); t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}, fmt.Errorf("%q does not lie between 0001-01-01T00:00:00Z and the year 10000", brief(text))
+	}
+	return t, nil
+}
+
+// maxNumber is the longest number in characters. A double has 17 digits; the exact fractions with which schemas are
+// checked take 4 s over a million, and a million behind the point are more than they can hold.
+const maxNumber = 1000
+
+// longNumber finds a number that is too long, and gives a pointer into data.
+func longNumber(data any) (pointer string, found bool) {
+	switch v := data.(type) {
+	case json.Number:
+		return "", len(v) > maxNumber
+	case []any:
+		for i, item := range v {
+			if pointer, found = longNumber(item); found {
+				return "/" + strconv.Itoa(i) + pointer, true
+			}
+		}
+	case map[string]any:
+		for name, member := range v {
+			if pointer, found = longNumber(member); found {
+				return "/" + pointerEscape.Replace(name) + pointer, true
+			}
+		}
+	}
+	return "", false
+}

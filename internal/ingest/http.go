@@ -1,0 +1,219 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/problem"
+)
+
+// ServeHTTP answers POST /events/{stream} and POST /events/{stream}/{key} (path values "stream" and "key").
+func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer, err := in.answer(w, r)
+	if err != nil {
+		// Whoever hung up is owed no answer, and what that does to an append is no bug of ours.
+		if problem.From(err).Kind == problem.Internal && r.Context().Err() == nil {
+			in.logger.ErrorContext(r.Context(), "publish", "stream", r.PathValue("stream"), "error", err)
+		}
+		problem.Write(w, err)
+		return
+	}
+	answer.write(w)
+}
+
+// answer refuses what it can before the body is read: a client that sent Expect: 100-continue then keeps it.
+func (in *Ingest) answer(w http.ResponseWriter, r *http.Request) (*answer, error) {
+	stream := r.PathValue("stream")
+	if _, _, err := in.begin(stream, pathOptions(r)); err != nil {
+		return nil, err
+	}
+	form, err := formOf(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	o, err := headerOptions(r)
+	if err != nil {
+		return nil, err
+	}
+	if form == formUpload {
+		return in.serveUpload(r, stream, o)
+	}
+	if _, _, err := in.begin(stream, o); err != nil {
+		return nil, err
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	events, several, err := decodeBody(r, form, body)
+	if err != nil {
+		return nil, err
+	}
+	if several {
+		results, err := in.PublishAll(r.Context(), stream, events, o)
+		if err != nil {
+			return nil, err
+		}
+		return manyAnswer(results), nil
+	}
+	result, err := in.Publish(r.Context(), stream, events[0], o)
+	if err != nil {
+		return nil, err
+	}
+	return singleAnswer(result), nil
+}
+
+// A form is how a body carries events.
+type form int
+
+const (
+	formJSON       form = iota // one event or an array
+	formStructured             // a CloudEvent
+	formBatch                  // an array of CloudEvents
+	formBinary                 // a CloudEvent's data, its attributes in headers
+	formUpload                 // one event a line
+)
+
+const accepted = "application/json (an event or an array), application/x-ndjson (an event a line), " +
+	"application/cloudevents+json, application/cloudevents-batch+json, or any JSON with the ce- headers of CloudEvents"
+
+func formOf(h http.Header) (form, error) {
+	for _, coding := range h.Values("Content-Encoding") {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return 0, problem.New(problem.UnsupportedMedia, "Content-Encoding %q: send the body as it is", brief(coding))
+		}
+	}
+	contentType := h.Get("Content-Type")
+	if contentType == "" {
+		return 0, problem.New(problem.UnsupportedMedia, "there is no Content-Type; accepted: %s", accepted)
+	}
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return 0, problem.New(problem.UnsupportedMedia, "Content-Type %q is not well-formed; accepted: %s", brief(contentType), accepted)
+	}
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return 0, problem.New(problem.UnsupportedMedia, "charset %q: JSON is UTF-8 (RFC 8259, section 8.1)", brief(charset))
+	}
+	switch {
+	case media == "application/cloudevents+json":
+		return formStructured, nil
+	case media == "application/cloudevents-batch+json":
+		return formBatch, nil
+	case isBinary(h) && isJSON(media):
+		return formBinary, nil
+	case media == "application/json":
+		return formJSON, nil
+	case media == "application/x-ndjson":
+		return formUpload, nil
+	}
+	hint := ""
+	if media == "application/x-www-form-urlencoded" {
+		hint = " (what curl -d sends unless told otherwise: add -H 'Content-Type: application/json')"
+	}
+	return 0, problem.New(problem.UnsupportedMedia, "Content-Type %q is not accepted%s; accepted: %s", brief(media), hint, accepted)
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	var body bytes.Buffer
+	if r.ContentLength > maxRequestBytes {
+		return nil, bodyTooLarge()
+	}
+	// A claim of a length gets no memory before it comes true.
+	body.Grow(int(min(max(r.ContentLength, 0)+bytes.MinRead, 64<<10)))
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxRequestBytes)); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return nil, bodyTooLarge()
+		}
+		return nil, problem.New(problem.Malformed, "the body broke off after %d bytes; nothing was stored: %w", body.Len(), err)
+	}
+	return body.Bytes(), nil
+}
+
+func bodyTooLarge() error {
+	return problem.New(problem.TooLarge, "the body has more than %d bytes: send several arrays, or application/x-ndjson; "+
+		"if one event is that large, %s", maxRequestBytes, claimCheck)
+}
+
+func decodeBody(r *http.Request, form form, body []byte) (events []Event, several bool, err error) {
+	d := newDecoder("the body", body)
+	var e Event
+	switch form {
+	case formJSON:
+		return decodeEvents(d, decodeEvent)
+	case formBatch:
+		if d.PeekKind() != '[' {
+			return nil, false, problem.New(problem.Malformed, "a CloudEvents batch is a JSON array: send a single event as application/cloudevents+json")
+		}
+		return decodeEvents(d, decodeCloudEvent)
+	case formStructured:
+		e, err = decodeOne(d, decodeCloudEvent)
+	case formBinary:
+		e, err = decodeBinary(r, body)
+	}
+	return []Event{e}, false, err
+}
+
+// An answer is that to a publish request which succeeded.
+type answer struct {
+	status int
+	id     event.Position // of a single event
+	body   any
+}
+
+type singleBody struct {
+	ID        string `json:"id,omitempty"`
+	Duplicate bool   `json:"duplicate,omitempty"`
+}
+
+type manyBody struct {
+	IDs       []string `json:"ids,omitempty"`
+	Duplicate bool     `json:"duplicate,omitempty"`
+}
+
+func singleAnswer(r Result) *answer {
+	return &answer{successStatus(r.ID, r.Duplicate), r.ID, singleBody{r.ID.String(), r.Duplicate}}
+}
+
+func manyAnswer(results []Result) *answer {
+	body := manyBody{Duplicate: true}
+	for _, r := range results {
+		body.Duplicate = body.Duplicate && r.Duplicate
+		if !r.ID.IsZero() {
+			body.IDs = append(body.IDs, r.ID.String())
+		}
+	}
+	return &answer{status: successStatus(results[0].ID, body.Duplicate), body: body}
+}
+
+func successStatus(id event.Position, duplicate bool) int {
+	switch {
+	case duplicate:
+		return http.StatusOK
+	case id.IsZero():
+		return http.StatusAccepted
+	}
+	return http.StatusCreated
+}
+
+func (a *answer) write(w http.ResponseWriter) {
+	text, err := json.Marshal(a.body)
+	if err != nil {
+		panic(err) // strings, numbers and bools alone
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Content-Length", strconv.Itoa(len(text)+1))
+	if !a.id.IsZero() {
+		header.Set("ETag", `"`+a.id.String()+`"`) // what If-Match takes
+	}
+	w.WriteHeader(a.status)
+	_, _ = io.WriteString(w, string(text)+"\n") // the client is gone, and there is nobody to tell
+}

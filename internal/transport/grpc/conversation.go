@@ -1,0 +1,79 @@
+package grpc
+
+import (
+	"context"
+
+	grpcgo "google.golang.org/grpc"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/hub"
+)
+
+// converse runs a stream on a connection of the hub. The handler returns as soon as the client has stopped reading:
+// only that wakes the goroutine that is in SendMsg, so talk runs on one of its own.
+func (s *service) converse(stream grpcgo.ServerStream, talk func(*hub.Connection, *sender) error) error {
+	ctx := stream.Context()
+	method, _ := grpcgo.Method(ctx)
+	conn, err := s.hub.Connect(contract.GRPC)
+	if err != nil {
+		return s.server.fail(ctx, err)
+	}
+	to := newSender(stream)
+	done := s.server.start(method, func() error {
+		how := "error" // as after a panic
+		defer func() { conn.Close(how) }()
+		err := talk(conn, to)
+		how = outcome(ctx, conn, to, err)
+		return err
+	})
+	select {
+	case err := <-done:
+		return s.server.fail(ctx, err)
+	case <-to.stalled:
+		conn.End(event.EndSlow)
+		return s.server.fail(ctx, slow())
+	}
+}
+
+// outcome tells the metrics why a connection is gone.
+func outcome(ctx context.Context, conn *hub.Connection, to *sender, err error) string {
+	switch {
+	case closed(to.stalled):
+		return "slow"
+	case closed(conn.Ended()):
+		return string(conn.Reason())
+	case err == nil || ctx.Err() != nil:
+		return "client"
+	default:
+		return "error"
+	}
+}
+
+// receive hands on the client's messages one by one, at last an error: io.EOF where the client has said all. It ends
+// with the stream.
+func receive[M any](s *service, stream grpcgo.ServerStream) <-chan message[M] {
+	ctx := stream.Context()
+	method, _ := grpcgo.Method(ctx)
+	messages := make(chan message[M])
+	s.server.start(method, func() error {
+		for {
+			m := message[M]{body: new(M)}
+			m.err = received(stream.RecvMsg(m.body), s.limit)
+			select {
+			case messages <- m:
+			case <-ctx.Done():
+				return nil
+			}
+			if m.err != nil {
+				return nil
+			}
+		}
+	})
+	return messages
+}
+
+type message[M any] struct {
+	body *M
+	err  error
+}

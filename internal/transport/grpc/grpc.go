@@ -1,0 +1,128 @@
+// Package grpc serves leat.v1.StreamService: it hands subscriptions to the hub and events to ingest, over grpc-go's
+// own transport and, for the public port, over net/http's.
+package grpc
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	grpcgo "google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/leatstream/leat/contract"
+	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/ingest"
+)
+
+// A Server answers gRPC calls: leat.v1.StreamService, grpc.health.v1 and server reflection. The same server stands
+// behind any number of listeners, and behind ServeHTTP.
+type Server struct {
+	grpc     *grpcgo.Server
+	health   *health.Server
+	logger   *slog.Logger
+	draining chan struct{} // closed by SetDraining
+	stopping chan struct{} // closed by Stop
+	cut      context.Context
+	cutNow   context.CancelFunc // ends what does not end by itself
+	work     sync.WaitGroup     // goroutines that may outlive the handler that started them
+
+	mu       sync.Mutex     // guards the closing of the channels, and that no request begins after stopping
+	requests sync.WaitGroup // calls through ServeHTTP
+}
+
+// keepalivePings is the shortest time between two pings of a client: 10 s, with a second for clocks and schedulers,
+// as clients that keep to it exactly would be thrown out otherwise.
+const keepalivePings = 9 * time.Second
+
+// New makes a server; it starts nothing.
+func New(h *hub.Hub, in *ingest.Ingest, c *contract.Contract, logger *slog.Logger) *Server {
+	s := &Server{
+		health:   health.NewServer(),
+		logger:   logger,
+		draining: make(chan struct{}),
+		stopping: make(chan struct{}),
+	}
+	s.cut, s.cutNow = context.WithCancel(context.Background())
+	limit := messageLimit(c)
+	s.grpc = grpcgo.NewServer(
+		grpcgo.ForceServerCodecV2(newCodec()),
+		grpcgo.MaxRecvMsgSize(limit),
+		grpcgo.MaxHeaderListSize(16<<10),
+		grpcgo.ConnectionTimeout(5*time.Second), // from accept to HTTP/2's preface
+		grpcgo.SharedWriteBuffer(true),          // idle connections hold none
+		grpcgo.WaitForHandlers(true),
+		grpcgo.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepalivePings, PermitWithoutStream: true}),
+		grpcgo.KeepaliveParams(keepalive.ServerParameters{Time: 25 * time.Second, Timeout: 10 * time.Second}), // as WebSocket's
+		grpcgo.UnaryInterceptor(s.guardUnary),
+		grpcgo.StreamInterceptor(s.guardStream),
+	)
+	s.grpc.RegisterService(describe(limit), &service{server: s, hub: h, ingest: in, contract: c, limit: limit})
+	healthv1.RegisterHealthServer(s.grpc, s.health)
+	s.health.SetServingStatus(leatv1.StreamService_ServiceDesc.ServiceName, healthv1.HealthCheckResponse_SERVING)
+	reflection.Register(s.grpc)
+	return s
+}
+
+// messageLimit is the largest message that is taken: the largest event of the contract, and what is around it.
+func messageLimit(c *contract.Contract) int {
+	largest := 0
+	for _, s := range c.Streams {
+		largest = max(largest, s.MaxEventBytes)
+	}
+	return largest + 8<<10
+}
+
+// Serve answers calls on a listener until Stop; it closes the listener.
+func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(l) }
+
+// SetDraining refuses new calls that subscribe or publish from now on, and tells health checks so. It does not end
+// what runs: hub.Drain does.
+func (s *Server) SetDraining() {
+	s.closeOnce(s.draining)
+	s.health.Shutdown()
+}
+
+// Stop ends the server when its calls have ended, which is soon after the hub has drained; those that are left when
+// ctx ends are cut. It returns when nothing of the server runs any more.
+func (s *Server) Stop(ctx context.Context) {
+	s.SetDraining()
+	s.closeOnce(s.stopping)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.requests.Wait() // first, because GracefulStop would cut these
+		s.grpc.GracefulStop()
+		s.work.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+	s.cutNow()
+	s.grpc.Stop()
+	<-ended
+}
+
+func (s *Server) closeOnce(c chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !closed(c) {
+		close(c)
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

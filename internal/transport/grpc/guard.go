@@ -1,0 +1,65 @@
+package grpc
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	grpcgo "google.golang.org/grpc"
+
+	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+)
+
+// describe is StreamService's description, with problems for messages that cannot be taken: grpc-go reads the
+// message of a unary call before any interceptor.
+func describe(limit int) *grpcgo.ServiceDesc {
+	desc := leatv1.StreamService_ServiceDesc
+	desc.Methods = append([]grpcgo.MethodDesc(nil), desc.Methods...)
+	for i, method := range desc.Methods {
+		desc.Methods[i].Handler = func(srv any, ctx context.Context, decode func(any) error, interceptor grpcgo.UnaryServerInterceptor) (any, error) {
+			return method.Handler(srv, ctx, func(message any) error { return received(decode(message), limit) }, interceptor)
+		}
+	}
+	return &desc
+}
+
+func (s *Server) guardUnary(ctx context.Context, request any, info *grpcgo.UnaryServerInfo, handler grpcgo.UnaryHandler) (response any, err error) {
+	defer s.caught(info.FullMethod, &err)
+	return handler(ctx, request)
+}
+
+// guardStream ends other services' streams (health's Watch, reflection) when the server stops: their clients keep
+// them for as long as they live, and nothing else would tell them.
+func (s *Server) guardStream(srv any, stream grpcgo.ServerStream, info *grpcgo.StreamServerInfo, handler grpcgo.StreamHandler) (err error) {
+	defer s.caught(info.FullMethod, &err)
+	if strings.HasPrefix(info.FullMethod, "/"+leatv1.StreamService_ServiceDesc.ServiceName+"/") {
+		return handler(srv, stream)
+	}
+	select {
+	case err := <-s.start(info.FullMethod, func() error { return handler(srv, stream) }):
+		return err
+	case <-s.stopping:
+		return statusOf(draining())
+	}
+}
+
+// start runs f on a goroutine that Stop waits for, because the handler that starts it may end first.
+func (s *Server) start(method string, f func() error) <-chan error {
+	done := make(chan error, 1)
+	s.work.Go(func() {
+		done <- func() (err error) {
+			defer s.caught(method, &err)
+			return f()
+		}()
+	})
+	return done
+}
+
+// caught, deferred, makes an error of a panic: one call's bug ends that call, not the process.
+func (s *Server) caught(method string, err *error) {
+	if cause := recover(); cause != nil {
+		s.logger.Error("gRPC call panicked", "method", method, "panic", cause, "stack", string(debug.Stack()))
+		*err = statusOf(fmt.Errorf("panic: %v", cause))
+	}
+}

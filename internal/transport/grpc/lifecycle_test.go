@@ -1,0 +1,173 @@
+package grpc_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	grpcgo "google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/transport/grpc"
+)
+
+func TestADrainTellsEachStreamToComeBack(t *testing.T) {
+	each(t, func(t *testing.T, leat *client) {
+		id := leat.publish(t, shipped("or_1"))
+		events := leat.subscribe(t, &leatv1.SubscribeRequest{Stream: "orders", Start: &leatv1.SubscribeRequest_After{After: "earliest"}})
+		events.next(t)
+		events.next(t) // leat.live
+		upload, err := leat.PublishStream(within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := upload.Send(&leatv1.PublishStreamRequest{Publish: shipped("or_1")}); err != nil {
+			t.Fatal(err)
+		}
+		uploaded := events.next(t).Id
+
+		leat.node.server.SetDraining()
+		_, err = leat.Publish(within(t), shipped("or_1"))
+		wantComeBack(t, err)
+		if err := leat.node.hub.Drain(within(t), 0); err != nil {
+			t.Fatal(err)
+		}
+		last := events.next(t)
+		var end event.End
+		if err := json.Unmarshal(last.Data, &end); err != nil {
+			t.Fatal(err)
+		}
+		if last.Type != "leat.end" || last.Id != uploaded || end.Reason != event.EndDrain || end.Position != uploaded || id == uploaded {
+			t.Errorf("got %v, want leat.end for drain at %s", last, uploaded)
+		}
+		err = events.end(t)
+		wantComeBack(t, err)
+		wait := detail[*errdetails.RetryInfo](t, err).RetryDelay.AsDuration()
+		if want := max(time.Second, time.Duration(end.ReconnectAfterMs)*time.Millisecond); wait != want {
+			t.Errorf("RetryInfo says %v, leat.end %v", wait, want)
+		}
+		_, err = upload.CloseAndRecv()
+		wantComeBack(t, err)
+		if got := detail[*leatv1.PublishStreamResponse](t, err); got.Stored != 1 || got.LastId != uploaded {
+			t.Errorf("the upload's details say %v, want 1 stored, %s", got, uploaded)
+		}
+		again, err := leat.Subscribe(within(t), &leatv1.SubscribeRequest{Stream: "orders"})
+		if err == nil {
+			_, err = again.Recv()
+		}
+		wantComeBack(t, err)
+	})
+}
+
+func wantComeBack(t *testing.T, err error) {
+	t.Helper()
+	if told := wantProblem(t, err, codes.Unavailable); !told.Retryable || told.Status != 503 {
+		t.Errorf("problem %v, want a retryable 503", told)
+	}
+	detail[*errdetails.RetryInfo](t, err)
+}
+
+func TestHealthChecksSeeTheDrain(t *testing.T) {
+	each(t, func(t *testing.T, leat *client) {
+		checks := healthv1.NewHealthClient(leat.conn)
+		for _, service := range []string{"", "leat.v1.StreamService"} {
+			watch, err := checks.Watch(within(t), &healthv1.HealthCheckRequest{Service: service})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { // Stop, in the cleanup of start, ends it: goleak and the time limit there see to it
+				if got, err := watch.Recv(); err != nil || got.Status != healthv1.HealthCheckResponse_NOT_SERVING {
+					t.Errorf("watching %q: %v, %v; want NOT_SERVING", service, got, err)
+				}
+			}()
+			if got, err := watch.Recv(); err != nil || got.Status != healthv1.HealthCheckResponse_SERVING {
+				t.Errorf("health of %q: %v, %v; want SERVING", service, got, err)
+			}
+		}
+		leat.node.server.SetDraining()
+	})
+}
+
+func TestStopCutsWhatDoesNotEnd(t *testing.T) {
+	each(t, func(t *testing.T, leat *client) {
+		events := leat.subscribe(t, &leatv1.SubscribeRequest{Stream: "orders"}) // nobody drains the hub
+		now, cancel := context.WithCancel(t.Context())
+		cancel()
+		leat.node.server.Stop(now)
+		if err := events.end(t); status.Code(err) == codes.OK {
+			t.Errorf("got %v, want an error", err)
+		}
+	})
+}
+
+func TestAClientThatStopsReadingIsEndedAndDelaysNobody(t *testing.T) {
+	for _, way := range []string{"native", "http"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel() // it takes hub.SlowAfter
+			n := start(t)
+			address := map[string]string{"native": n.native, "http": n.http}[way]
+			// A window of fixed size: by default the client's grows with what it is sent.
+			leat := dial(t, n, address, grpcgo.WithStaticStreamWindowSize(64<<10), grpcgo.WithStaticConnWindowSize(1<<20))
+			stuck := leat.subscribe(t, &leatv1.SubscribeRequest{Stream: "large"})
+			reading := leat.subscribe(t, &leatv1.SubscribeRequest{Stream: "large"})
+			blob := &leatv1.PublishRequest{Event: &leatv1.Event{Stream: "large", Type: "blob", Data: []byte(`"` + strings.Repeat("x", 200<<10) + `"`)}}
+			began := time.Now()
+			for time.Since(began) < hub.SlowAfter+2*time.Second {
+				published := time.Now()
+				id := leat.publish(t, blob)
+				if got := reading.next(t); got.Id != id || time.Since(published) > 5*time.Second {
+					t.Fatalf("got %s after %v, want %s at once", got.Id, time.Since(published), id)
+				}
+				// About ten a second: enough to fill every buffer, and what the machine has time for.
+				select {
+				case <-time.After(100 * time.Millisecond):
+				case <-stuck.Context().Done():
+				}
+			}
+			err := stuck.end(t)
+			if way == "native" {
+				wantComeBack(t, err)
+			} else if status.Code(err) == codes.OK { // net/http can only reset the stream
+				t.Errorf("got %v, want an error", err)
+			}
+		})
+	}
+}
+
+func TestAPanicEndsItsCallAlone(t *testing.T) {
+	var log bytes.Buffer
+	c := &contract.Contract{}
+	server := grpc.New(nil, nil, c, slog.New(slog.NewTextHandler(&log, nil))) // no hub: every use of it panics
+	l := listen(t)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	leat := dial(t, nil, l.Addr().String())
+	for range 2 {
+		stream, err := leat.Subscribe(within(t), &leatv1.SubscribeRequest{Stream: "orders"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = stream.Recv()
+		wantProblem(t, err, codes.Internal)
+		_, err = leat.Publish(within(t), shipped("or_1"))
+		wantProblem(t, err, codes.Internal)
+	}
+	server.Stop(within(t))
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(log.String(), "Subscribe") || !strings.Contains(log.String(), "nil pointer") {
+		t.Errorf("the log does not tell of the panic: %s", log.String())
+	}
+}

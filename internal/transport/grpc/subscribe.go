@@ -1,0 +1,131 @@
+package grpc
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	grpcgo "google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/problem"
+)
+
+// Subscribe delivers a stream's events.
+func (s *service) Subscribe(request *leatv1.SubscribeRequest, stream grpcgo.ServerStreamingServer[leatv1.SubscribeResponse]) error {
+	ctx := stream.Context()
+	asked, err := params(request)
+	if err != nil {
+		return statusOf(err)
+	}
+	subscription, err := s.hub.Parse(contract.GRPC, asked)
+	if err != nil {
+		return s.server.fail(ctx, err)
+	}
+	return s.converse(stream, func(conn *hub.Connection, to *sender) error {
+		var end event.End
+		subscriber, err := conn.Subscribe(ctx, subscription, format(&end))
+		if err != nil {
+			return err
+		}
+		defer subscriber.Close()
+		if err := stream.SendHeader(metadata.MD{}); err != nil {
+			return err
+		}
+		if err := subscriber.Run(ctx, to); err != nil {
+			return err
+		}
+		return ended(conn, time.Duration(end.ReconnectAfterMs)*time.Millisecond)
+	})
+}
+
+// params are the request's parameters as the hub reads them.
+func params(request *leatv1.SubscribeRequest) (hub.Params, error) {
+	p := hub.Params{Stream: request.Stream, Key: request.Key, SnakeCase: true}
+	if len(request.EventTypes) > 0 {
+		p.EventTypes = &request.EventTypes
+	}
+	if request.AllKeys {
+		text := "true"
+		p.AllKeys = &text
+	}
+	switch start := request.Start.(type) {
+	case *leatv1.SubscribeRequest_After:
+		p.After = &start.After
+	case *leatv1.SubscribeRequest_Since:
+		text, err := timestamp("since", start.Since)
+		if err != nil {
+			return p, err
+		}
+		p.Since = text
+	case *leatv1.SubscribeRequest_Last:
+		text := strconv.FormatUint(uint64(start.Last), 10)
+		p.Last = &text
+	}
+	return p, nil
+}
+
+// format encodes events as SubscribeResponse, and keeps what the subscriber's leat.end says.
+func format(end *event.End) hub.Format {
+	return hub.Format{
+		Name:  "grpc",
+		Apart: true,
+		Event: appendResponse,
+		Control: func(dst []byte, e *event.Event) []byte {
+			if e.Type == event.TypeEnd {
+				if err := json.Unmarshal(e.Data, end); err != nil {
+					panic(err) // the hub made it
+				}
+			}
+			return appendResponse(dst, e)
+		},
+	}
+}
+
+func appendResponse(dst []byte, e *event.Event) []byte {
+	told := &leatv1.Event{
+		Stream: e.Stream,
+		Id:     e.Position.String(),
+		Type:   e.Type.String(),
+		Time:   timestamppb.New(e.Time.Truncate(time.Millisecond)), // what every other wire shows
+		Data:   e.Data,
+	}
+	if !e.Key.IsZero() {
+		key := e.Key.String()
+		told.Key = &key
+	}
+	dst, err := proto.MarshalOptions{}.MarshalAppend(dst, &leatv1.SubscribeResponse{Event: told})
+	if err != nil {
+		panic(err) // invalid UTF-8, which types, keys and positions cannot hold
+	}
+	return dst
+}
+
+// ended is the problem that a stream ends with when the server has ended it.
+func ended(conn *hub.Connection, wait time.Duration) error {
+	switch reason := conn.Reason(); reason {
+	case "":
+		return nil // the caller's context
+	case event.EndDrain:
+		p := draining()
+		p.RetryAfter = wait
+		return p
+	case event.EndSlow:
+		return slow()
+	default:
+		p := problem.New(problem.Unavailable, "the server ended the stream (%s): subscribe again, after the last id received", reason)
+		p.RetryAfter = wait
+		return p
+	}
+}
+
+func slow() *problem.Error {
+	return problem.New(problem.Unavailable, "the stream was ended because nothing of it was taken for %s (slow): read faster, or subscribe "+
+		"to less; subscribe again, after the last id received", hub.SlowAfter)
+}

@@ -1,0 +1,61 @@
+package leatv1
+
+import (
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/problem"
+)
+
+func appendEvent(dst []byte, e *event.Event) []byte {
+	return e.AppendMembers(append(dst, `{"op":"event",`...))
+}
+
+// appendSubscribed appends `subscribed` or `unsubscribed`; id is empty where there is no position.
+func appendSubscribed(dst []byte, op string, ref []byte, sub hub.Subscription, id string) []byte {
+	dst = appendHead(dst, op, ref)
+	dst = append(dst, `,"stream":`...)
+	dst = event.AppendString(dst, sub.Stream.Name)
+	if !sub.Key.IsZero() {
+		dst = append(dst, `,"key":`...)
+		dst = event.AppendString(dst, sub.Key.String())
+	}
+	dst = appendID(dst, id)
+	return append(dst, '}')
+}
+
+func appendAck(dst, ref []byte, r ingest.Result) []byte {
+	dst = appendHead(dst, "ack", ref)
+	dst = appendID(dst, r.ID.String())
+	if r.Duplicate {
+		dst = append(dst, `,"duplicate":true`...)
+	}
+	return append(dst, '}')
+}
+
+func appendError(dst, ref []byte, p *problem.Error) []byte {
+	dst = appendHead(dst, "error", ref)
+	dst = append(dst, `,"error":`...)
+	dst = append(dst, p.JSON()...)
+	return append(dst, '}')
+}
+
+// appendHead begins an answer: op, and ref just as the client wrote it.
+func appendHead(dst []byte, op string, ref []byte) []byte {
+	dst = append(dst, `{"op":"`...)
+	dst = append(dst, op...)
+	dst = append(dst, '"')
+	if len(ref) > 0 {
+		dst = append(dst, `,"ref":`...)
+		dst = append(dst, ref...)
+	}
+	return dst
+}
+
+func appendID(dst []byte, id string) []byte {
+	if id == "" {
+		return dst
+	}
+	dst = append(dst, `,"id":`...)
+	return event.AppendString(dst, id)
+}

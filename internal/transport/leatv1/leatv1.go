@@ -1,0 +1,177 @@
+// Package leatv1 speaks leat.v1, the protocol of many streams over one connection of messages: JSON objects whose
+// member op says what to do. A WebSocket and the gRPC method Connect carry it alike.
+package leatv1
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/problem"
+)
+
+// A Session is one client's conversation in leat.v1.
+type Session struct {
+	hub       *hub.Hub
+	ingest    *ingest.Ingest
+	conn      *hub.Connection
+	transport contract.Transport
+	framing   Framing
+	sender    Sender
+	logger    *slog.Logger
+
+	// The fields below belong to whoever calls Open, Handle and Close, one call after the other.
+	home    *hub.Subscription // what the connection's address names, nil where it names nothing
+	opened  *hub.Subscriber   // its subscriber, until it begins
+	streams map[string]subscriptions
+	count   int            // of subscriptions in streams
+	group   sync.WaitGroup // of the goroutines that let events flow
+}
+
+// Subscriptions are those of one stream, by key; the whole stream is under the zero Key, and then alone.
+type subscriptions map[event.Key]*running
+
+// Running is a subscription whose events flow.
+type running struct {
+	subscriber *hub.Subscriber
+	stop       context.CancelFunc
+	done       chan struct{} // closed when nothing of it is written any more
+}
+
+// A Sender writes to the client. Both methods are called by several goroutines at once; what each call is given goes
+// out whole, and an error means that the connection is broken or too slow, which its transport knows by then.
+type Sender interface {
+	hub.Writer
+	// Send frames and writes one message, a JSON object; it may not keep it.
+	Send(message []byte) error
+}
+
+// Framing is how a transport wraps messages.
+type Framing struct {
+	Name  string // as in hub.Format: connections with the same Name share the frames of events
+	Apart bool   // as in hub.Format
+	// Frame appends the frame that carries one message, a JSON object; it may not keep it.
+	Frame func(dst, message []byte) []byte
+}
+
+// MaxSubscriptions is how many subscriptions a connection can have at a time.
+const MaxSubscriptions = 128
+
+// New makes a session on a connection of the hub. It starts nothing; the caller must Close it.
+func New(h *hub.Hub, in *ingest.Ingest, conn *hub.Connection, transport contract.Transport, framing Framing, sender Sender, logger *slog.Logger) *Session {
+	return &Session{
+		hub: h, ingest: in, conn: conn, transport: transport, framing: framing, sender: sender,
+		logger:  logger.With("connection", conn.ID()),
+		streams: map[string]subscriptions{},
+	}
+}
+
+// Open subscribes to what the connection's own address names, before there is a connection to write to: begin then
+// sends `subscribed` and lets the events flow. From now on, operations are about that stream and key where they
+// name none, and naming another stream is an error. Errors are problems.
+func (s *Session) Open(ctx context.Context, sub hub.Subscription) (begin func() error, err error) {
+	subscriber, err := s.conn.Subscribe(ctx, sub, s.format(sub.Key))
+	if err != nil {
+		return nil, err
+	}
+	s.home, s.opened = &sub, subscriber
+	return func() error {
+		s.opened = nil
+		return s.begin(ctx, sub, subscriber, nil)
+	}, nil
+}
+
+// Handle does what one message of the client asks, and answers it; what is wrong with a message is an answer too,
+// so an error means that the answer could not be sent. The reading side calls it for one message after the other;
+// that it blocks is the backpressure. ctx is the connection's: the subscriptions made live until it ends.
+func (s *Session) Handle(ctx context.Context, message []byte) error {
+	m, err := parse(message)
+	if err != nil {
+		return s.refuse(m.ref, err)
+	}
+	if err := s.locate(&m); err != nil {
+		return s.refuse(m.ref, err)
+	}
+	switch m.op {
+	case opSubscribe:
+		return s.subscribe(ctx, m)
+	case opUnsubscribe:
+		return s.unsubscribe(m)
+	default:
+		return s.publish(ctx, m)
+	}
+}
+
+// Subscriptions is how many there are.
+func (s *Session) Subscriptions() int { return s.count }
+
+// Close ends the subscriptions and waits for their goroutines: at once where the client is gone, after each one's
+// leat.end where the server has ended the connection (hub.Connection.Ended). No Handle may be running or follow.
+func (s *Session) Close() {
+	select {
+	case <-s.conn.Ended():
+	default:
+		s.stopAll()
+	}
+	s.group.Wait()
+	s.stopAll()
+	if s.opened != nil {
+		s.opened.Close()
+	}
+}
+
+func (s *Session) stopAll() {
+	for _, keys := range s.streams {
+		for _, r := range keys {
+			r.stop()
+		}
+	}
+}
+
+// locate fills in what the connection's address says where the message says nothing.
+func (s *Session) locate(m *message) error {
+	switch {
+	case s.home == nil && m.stream == nil:
+		return problem.New(problem.Malformed, `%s: the member "stream" is missing: it names the stream`, m.op)
+	case s.home == nil:
+		return nil
+	case m.stream == nil:
+		m.stream = &s.home.Stream.Name
+	case *m.stream != s.home.Stream.Name:
+		return problem.New(problem.Malformed, "%s: this connection is about stream %q alone, as its address says, and not about %q: connect to /ws for several streams",
+			m.op, s.home.Stream.Name, *m.stream)
+	}
+	if m.key == nil && m.allKeys == nil && !s.home.Key.IsZero() {
+		key := s.home.Key.String()
+		m.key, m.keyOfAddress = &key, true
+	}
+	return nil
+}
+
+func (s *Session) publish(ctx context.Context, m message) error {
+	e := ingest.Event{Type: m.eventType, Time: m.time, Data: m.data}
+	o := ingest.Options{IdempotencyKey: m.idempotencyKey, IfMatch: m.ifMatch}
+	if m.keyOfAddress {
+		o.PathKey = m.key
+	} else {
+		e.Key = m.key
+	}
+	result, err := s.ingest.Publish(ctx, *m.stream, e, o)
+	if err != nil {
+		return s.refuse(m.ref, err)
+	}
+	return s.sender.Send(appendAck(nil, m.ref, result))
+}
+
+// refuse answers with the problem within err.
+func (s *Session) refuse(ref []byte, err error) error {
+	p := problem.From(err)
+	if p.Kind == problem.Internal {
+		s.logger.Error("a leat.v1 message could not be handled", "error", p.Error())
+	}
+	return s.sender.Send(appendError(nil, ref, p))
+}

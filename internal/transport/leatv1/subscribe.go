@@ -1,0 +1,126 @@
+package leatv1
+
+import (
+	"context"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/problem"
+)
+
+func (s *Session) subscribe(ctx context.Context, m message) error {
+	sub, err := s.hub.Parse(s.transport, hub.Params{
+		Stream: *m.stream, Key: m.key, EventTypes: m.eventTypes,
+		After: m.after, Since: m.since, Last: m.last, AllKeys: m.allKeys,
+	})
+	if err != nil {
+		return s.refuse(m.ref, err)
+	}
+	if err := s.admit(sub); err != nil {
+		return s.refuse(m.ref, err)
+	}
+	subscriber, err := s.conn.Subscribe(ctx, sub, s.format(sub.Key))
+	if err != nil {
+		return s.refuse(m.ref, err)
+	}
+	return s.begin(ctx, sub, subscriber, m.ref)
+}
+
+// admit refuses what overlaps with the subscriptions that are there: an event must not come twice, and `unsubscribe`
+// must be able to say which one it means.
+func (s *Session) admit(sub hub.Subscription) error {
+	name, keys := sub.Stream.Name, s.streams[sub.Stream.Name]
+	switch {
+	case keys[event.Key{}] != nil:
+		return problem.New(problem.Conflict, "this connection is subscribed to all of stream %q already: unsubscribe first", name)
+	case keys[sub.Key] != nil:
+		return problem.New(problem.Conflict, "this connection is subscribed to key %q of stream %q already: unsubscribe first", sub.Key, name)
+	case sub.Key.IsZero() && len(keys) > 0:
+		return problem.New(problem.Conflict, "this connection is subscribed to single keys of stream %q: a stream is subscribed either whole or by keys; unsubscribe from those first", name)
+	case s.count >= MaxSubscriptions:
+		return problem.New(problem.TooMany, "this connection has %d subscriptions, which is the most: unsubscribe from some, or open another connection", s.count)
+	}
+	return nil
+}
+
+// begin answers `subscribed` before it lets the events flow.
+func (s *Session) begin(ctx context.Context, sub hub.Subscription, subscriber *hub.Subscriber, ref []byte) error {
+	if err := s.sender.Send(appendSubscribed(nil, "subscribed", ref, sub, subscriber.StartID())); err != nil {
+		subscriber.Close()
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	r := &running{subscriber, stop, make(chan struct{})}
+	name := sub.Stream.Name
+	if s.streams[name] == nil {
+		s.streams[name] = subscriptions{}
+	}
+	s.streams[name][sub.Key] = r
+	s.count++
+	s.group.Go(func() {
+		defer close(r.done)
+		defer subscriber.Close()
+		if err := subscriber.Run(ctx, s.sender); err != nil && ctx.Err() == nil {
+			s.logger.Debug("a subscription ended", "stream", name, "key", sub.Key.String(), "error", err)
+		}
+	})
+	return nil
+}
+
+func (s *Session) unsubscribe(m message) error {
+	stream, err := s.hub.Contract(*m.stream)
+	if err != nil {
+		return s.refuse(m.ref, err)
+	}
+	key, err := s.subscribedKey(stream.Name, stream.Key.Path, m)
+	if err != nil {
+		return s.refuse(m.ref, err)
+	}
+	keys := s.streams[stream.Name]
+	r := keys[key]
+	if r == nil {
+		what := "all of stream"
+		if !key.IsZero() {
+			what = "key " + string(event.AppendString(nil, key.String())) + " of stream"
+		}
+		return s.refuse(m.ref, problem.New(problem.NotFound, "this connection is not subscribed to %s %q", what, stream.Name))
+	}
+	r.stop()
+	<-r.done // so that `unsubscribed` comes after the last event
+	delete(keys, key)
+	s.count--
+	return s.sender.Send(appendSubscribed(nil, "unsubscribed", m.ref, hub.Subscription{Stream: stream, Key: key}, r.subscriber.Position()))
+}
+
+// subscribedKey gives the key under which the subscription that `unsubscribe` means would be, by the same rules as
+// for `subscribe`; where a stream of rooms is subscribed whole, naming no key can only mean that.
+func (s *Session) subscribedKey(stream string, rooms bool, m message) (event.Key, error) {
+	if m.key != nil {
+		key, err := event.ParseKey(*m.key)
+		if err != nil {
+			return event.Key{}, problem.New(problem.Malformed, "unsubscribe: %w", err)
+		}
+		return key, nil
+	}
+	if !rooms || m.allKeys != nil && *m.allKeys == "true" || s.streams[stream][event.Key{}] != nil {
+		return event.Key{}, nil
+	}
+	return event.MustKey(contract.DefaultRoom), nil
+}
+
+// format is that of a subscription: events are the same for all, and a control event names the subscription's key,
+// because a connection can have several subscriptions of one stream.
+func (s *Session) format(key event.Key) hub.Format {
+	frame := s.framing.Frame
+	return hub.Format{
+		Name:  s.framing.Name,
+		Apart: s.framing.Apart,
+		Event: func(dst []byte, e *event.Event) []byte { return frame(dst, appendEvent(nil, e)) },
+		Control: func(dst []byte, e *event.Event) []byte {
+			about := *e
+			about.Key = key
+			return frame(dst, appendEvent(nil, &about))
+		},
+	}
+}

@@ -1,0 +1,159 @@
+package sse
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/hub"
+)
+
+// A response is one live stream on its way to a client.
+type response struct {
+	connection *hub.Connection
+	subscriber *hub.Subscriber
+	logger     *slog.Logger
+}
+
+// live answers with a stream. On HTTP/1 it takes the connection over: what net/http keeps for a request costs 27 KB
+// for each idle subscriber, a goroutine of our own with a reader beside it 5 KB. HTTP/2, and writers whose
+// connection cannot be had, are served from the handler's goroutine.
+func (h *Handler) live(w http.ResponseWriter, r *http.Request, req request) error {
+	res, err := h.subscribe(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	setLiveHeader(w.Header(), r, req.media)
+	if r.Method == http.MethodHead {
+		res.close(nil, true)
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	first := res.first(req.media)
+	controller := http.NewResponseController(w)
+	if r.ProtoMajor == 1 {
+		if conn, _, err := controller.Hijack(); err == nil {
+			head := appendHead(nil, r, w.Header())
+			out := connWriter(conn, r.TLS != nil)
+			go res.takeOver(context.WithoutCancel(r.Context()), conn, out, append(head, first...))
+			return nil
+		}
+	}
+	_ = controller.SetReadDeadline(time.Time{}) // a server's ReadTimeout is for requests; not every writer has one
+	w.WriteHeader(http.StatusOK)
+	err = res.run(r.Context(), newChunkWriter(w, controller), first)
+	res.close(err, r.Context().Err() != nil)
+	return nil
+}
+
+func (h *Handler) subscribe(ctx context.Context, req request) (*response, error) {
+	c, err := h.hub.Connect(contract.SSE)
+	if err != nil {
+		return nil, err
+	}
+	s, err := c.Subscribe(ctx, req.subscription, req.format)
+	if err != nil {
+		c.Close("error")
+		return nil, err
+	}
+	return &response{c, s, h.logger}, nil
+}
+
+// first is what opens the stream: NDJSON has nothing that is no event.
+func (res *response) first(media mediaType) []byte {
+	if media != eventStream {
+		return nil
+	}
+	// Browsers that lose their server together would return together: they add no jitter of their own.
+	retry := time.Second + rand.N(2*time.Second+1)
+	return appendFirst(nil, retry, res.subscriber.StartID())
+}
+
+// takeOver serves a connection that is no longer the HTTP server's, until the client goes or the hub ends it.
+func (res *response) takeOver(ctx context.Context, conn net.Conn, out hub.Writer, first []byte) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		discard(conn)
+		cancel()
+		_ = conn.Close() // ends a write under way
+	}()
+	err := res.run(ctx, out, first)
+	clientGone := ctx.Err() != nil
+	_ = conn.Close()
+	<-gone
+	res.close(err, clientGone)
+}
+
+// discard reads until the client is gone: it has nothing more to say.
+func discard(conn net.Conn) {
+	buffer := make([]byte, 256)
+	for {
+		if _, err := conn.Read(buffer); err != nil {
+			return
+		}
+	}
+}
+
+func (res *response) run(ctx context.Context, out hub.Writer, first []byte) error {
+	opening := hub.Batch{Bytes: len(first)}
+	if len(first) > 0 {
+		opening.Frames = [][]byte{first}
+	}
+	if err := out.Write(opening); err != nil {
+		return err
+	}
+	return res.subscriber.Run(ctx, out)
+}
+
+// close forgets subscriber and connection, and says why they are gone.
+func (res *response) close(err error, clientGone bool) {
+	res.subscriber.Close()
+	reason := res.connection.Reason()
+	how := "error"
+	switch {
+	case errors.Is(err, errSlow), err == nil && reason == event.EndSlow:
+		how = "slow"
+	case err == nil && reason == event.EndDrain:
+		how = "drain"
+	case clientGone, errors.Is(err, errGone):
+		how = "client"
+	case err != nil:
+		res.logger.Error("stream broke off", "connection", res.connection.ID(), "error", err)
+	}
+	res.connection.Close(how)
+}
+
+// appendHead appends the header block of a response that ends with its connection, so that no chunk or length stands
+// between an event and the client.
+func appendHead(dst []byte, r *http.Request, header http.Header) []byte {
+	header.Del("Content-Length")
+	header.Del("Transfer-Encoding")
+	if header.Get("Date") == "" {
+		header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	}
+	if r.ProtoAtLeast(1, 1) {
+		dst = append(dst, "HTTP/1.1 200 OK\r\n"...)
+	} else {
+		dst = append(dst, "HTTP/1.0 200 OK\r\n"...)
+	}
+	w := appender{dst}
+	_ = header.Write(&w) // an appender takes everything; Write keeps line breaks out of values
+	return append(w.bytes, "\r\n"...)
+}
+
+// An appender is a slice to write to.
+type appender struct{ bytes []byte }
+
+func (a *appender) Write(p []byte) (int, error) {
+	a.bytes = append(a.bytes, p...)
+	return len(p), nil
+}

@@ -1,0 +1,87 @@
+// Package sse serves streams over plain HTTP: Server-Sent Events, live NDJSON, and JSON pages with long polling.
+package sse
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/problem"
+)
+
+// A Handler answers GET and HEAD of /events/{stream} and /events/{stream}/{key}, by the path values "stream" and
+// "key". A response that it has taken over from the HTTP server outlives ServeHTTP; hub.Drain ends it and waits.
+type Handler struct {
+	hub    *hub.Hub
+	logger *slog.Logger
+}
+
+// New makes the handler of all streams of a hub.
+func New(h *hub.Hub, logger *slog.Logger) *Handler {
+	return &Handler{hub: h, logger: logger}
+}
+
+// ServeHTTP answers in the form that Accept asks for.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "Accept")
+	a := parseAccept(r.Header.Values("Accept"))
+	if err := h.serve(w, r, a); err != nil {
+		h.refuse(w, r, a, err)
+	}
+}
+
+// serve gives an error as long as nothing has been answered.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, a accept) error {
+	media, err := a.choose()
+	if err != nil {
+		return err
+	}
+	req, err := h.decode(r, media)
+	if err != nil {
+		return err
+	}
+	if media == jsonPage {
+		return h.page(w, r, req)
+	}
+	return h.live(w, r, req)
+}
+
+// refuse answers with the problem. A browser's EventSource never comes back from anything but 200, so what passes by
+// itself is told to it within a stream that ends at once.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, a accept, err error) {
+	if r.Context().Err() != nil {
+		return // the client is gone
+	}
+	p := problem.From(err)
+	if p.Kind == problem.Internal {
+		h.logger.Error("cannot answer", "method", r.Method, "path", r.URL.Path, "error", p)
+	}
+	if !p.Retryable() || !a.names(eventStream) {
+		problem.Write(w, p)
+		return
+	}
+	reason := event.EndUnavailable
+	if p.Kind == problem.Draining {
+		reason = event.EndDrain
+	}
+	wait := p.Wait() + rand.N(2*time.Second) // so that those refused together do not return together
+	at := asked(r)
+	body := appendFirst(nil, wait, at.String())
+	body = appendControl(body, event.NewEnd(r.PathValue("stream"), at, reason, wait, time.Now()))
+	setLiveHeader(w.Header(), r, eventStream)
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body) // the client is gone, and there is nobody to tell
+}
+
+// setLiveHeader sets the headers of a live response. Nothing on the way may keep, change or hold it back.
+func setLiveHeader(header http.Header, r *http.Request, media mediaType) {
+	header.Set("Content-Type", string(media))
+	header.Set("Cache-Control", "no-cache, no-store, no-transform")
+	header.Set("X-Accel-Buffering", "no")
+	if r.ProtoMajor == 1 {
+		header.Set("Connection", "close")
+	}
+}

@@ -1,0 +1,163 @@
+package websocket
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/hub"
+)
+
+// A client is one open WebSocket: a goroutine that reads, one that waits for the server to end it, and its
+// session's, which write events.
+type client struct {
+	hub        *hub.Connection
+	session    session
+	cancel     context.CancelFunc // ends what the session does
+	maxMessage int
+	logger     *slog.Logger
+	conn       net.Conn
+	in         *reader
+	out        writer
+}
+
+// A session is what is said in a framing.
+type session interface {
+	// Handle does what a message asks; an error means that the answer could not be sent.
+	Handle(ctx context.Context, message []byte) error
+	// Close waits for the goroutines that write events, after their leat.end where the server ends the connection.
+	Close()
+}
+
+// closeSlow is the close code for a client that is too slow.
+const closeSlow ws.StatusCode = 4408
+
+// take gives the client its connection; early is what was read of it before.
+func (c *client) take(conn net.Conn, early []byte) {
+	c.conn, c.out.conn = conn, conn
+	c.in = newReader(conn, c.hub, &c.out, c.maxMessage, early)
+}
+
+// run talks until one side ends it.
+func (c *client) run(ctx context.Context, begin func() error) {
+	defer c.cancel()
+	read := make(chan struct{})
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-c.hub.Ended():
+			c.in.wake()
+		case <-read:
+		}
+	}()
+	err := begin()
+	if err == nil {
+		err = c.read(ctx)
+	}
+	close(read)
+	<-watched
+	how := c.end(err)
+	_ = c.conn.Close() // nobody is left to care
+	c.hub.Close(how)
+}
+
+// read handles message after message.
+func (c *client) read(ctx context.Context) error {
+	for {
+		message, err := c.in.message()
+		if err != nil {
+			return err
+		}
+		if err := c.session.Handle(ctx, message); err != nil {
+			return err
+		}
+	}
+}
+
+// end says goodbye as the reason for the end has it, and tells the metrics which one it was.
+func (c *client) end(err error) (how string) {
+	var closed *closeError
+	switch {
+	case errors.As(err, &closed):
+		c.out.hurry()
+		c.cancel()
+		c.session.Close()
+		c.sayClose(closed.code, closed.reason)
+		c.discard()
+		if closed.byClient {
+			return "client"
+		}
+		c.logger.Debug("a WebSocket client broke the protocol", "error", err)
+		return "error"
+	case c.ended():
+		return c.endByServer()
+	default:
+		_ = c.conn.Close() // frees who waits to write
+		c.cancel()
+		c.session.Close()
+		c.logger.Debug("a WebSocket client is gone", "error", err)
+		return "client"
+	}
+}
+
+// endByServer lets each subscription tell its leat.end, closes, and gives the client a moment to answer.
+func (c *client) endByServer() (how string) {
+	c.session.Close()
+	switch c.hub.Reason() {
+	case event.EndDrain:
+		c.sayClose(ws.StatusCode(1012), "the server restarts: reconnect")
+		how = "drain"
+	case event.EndSlow:
+		c.sayClose(closeSlow, "the client takes nothing, or does not answer")
+		how = "slow"
+	default:
+		c.sayClose(ws.StatusCode(1013), "try again later")
+		how = "error"
+	}
+	c.awaitClose()
+	return how
+}
+
+// sayClose writes the last frame.
+func (c *client) sayClose(code ws.StatusCode, reason string) {
+	c.out.hurry()
+	_ = c.out.write([][]byte{appendClose(nil, code, reason)}) // the client may be gone
+}
+
+// ended tells whether the server has ended the connection.
+func (c *client) ended() bool {
+	select {
+	case <-c.hub.Ended():
+		return true
+	default:
+		return false
+	}
+}
+
+// discard takes what the client still sends until it closes its side: a socket closed with bytes unread is reset,
+// and the reset can overtake the close frame.
+func (c *client) discard() {
+	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(goodbye))
+	_, _ = io.Copy(io.Discard, c.conn)
+}
+
+// awaitClose reads on until the client's close frame has come.
+func (c *client) awaitClose() {
+	c.in.closing = true
+	_ = c.conn.SetReadDeadline(time.Now().Add(goodbye))
+	for {
+		if _, err := c.in.message(); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package websocket
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/problem"
+)
+
+// A flat is a conversation in the flat framing: type first, then the members of the data. It is for people and
+// simple clients.
+type flat struct {
+	ingest *ingest.Ingest
+	conn   *hub.Connection
+	sub    hub.Subscription
+	out    *writer
+	logger *slog.Logger
+	opened *hub.Subscriber // until it begins
+	group  sync.WaitGroup
+}
+
+func newFlat(in *ingest.Ingest, conn *hub.Connection, sub hub.Subscription, out *writer, logger *slog.Logger) *flat {
+	return &flat{ingest: in, conn: conn, sub: sub, out: out, logger: logger}
+}
+
+// open subscribes; begin then lets the events flow until ctx ends or the server ends the connection.
+func (f *flat) open(ctx context.Context) (begin func() error, err error) {
+	subscriber, err := f.conn.Subscribe(ctx, f.sub, f.format())
+	if err != nil {
+		return nil, err
+	}
+	f.opened = subscriber
+	return func() error {
+		f.opened = nil
+		f.group.Go(func() {
+			defer subscriber.Close()
+			if err := subscriber.Run(ctx, f.out); err != nil && ctx.Err() == nil {
+				f.logger.Debug("a subscription ended", "stream", f.sub.Stream.Name, "error", err)
+			}
+		})
+		return nil
+	}, nil
+}
+
+// Handle publishes what the client sends. Success is silent.
+func (f *flat) Handle(ctx context.Context, message []byte) error {
+	e, err := f.decode(message)
+	if err != nil {
+		return f.refuse(err)
+	}
+	var o ingest.Options
+	if key := f.sub.Key.String(); key != "" {
+		o.PathKey = &key
+	}
+	if _, err := f.ingest.Publish(ctx, f.sub.Stream.Name, e, o); err != nil {
+		return f.refuse(err)
+	}
+	return nil
+}
+
+// Close waits for the goroutine that writes events: at once after ctx, else after leat.end.
+func (f *flat) Close() {
+	f.group.Wait()
+	if f.opened != nil {
+		f.opened.Close()
+	}
+}
+
+func (f *flat) refuse(err error) error {
+	p := problem.From(err)
+	if p.Kind == problem.Internal {
+		f.logger.Error("a flat message could not be handled", "error", p.Error())
+	}
+	answer := append([]byte(`{"type":"leat.error","error":`), p.JSON()...)
+	return f.out.Send(append(answer, '}'))
+}
+
+// format encodes events flat. Heartbeats are left out: the server's pings do their work here.
+func (f *flat) format() hub.Format {
+	return hub.Format{
+		Name: "websocket leat.flat",
+		Event: func(dst []byte, e *event.Event) []byte {
+			declared := f.sub.Stream.Event(e.Type.String())
+			return appendText(dst, appendFlat(nil, e, declared != nil && declared.Flat))
+		},
+		Control: func(dst []byte, e *event.Event) []byte {
+			if e.Type == event.TypeHeartbeat {
+				return dst
+			}
+			return appendText(dst, appendFlat(nil, e, true))
+		},
+	}
+}
+
+// appendFlat appends an event in the flat framing.
+func appendFlat(dst []byte, e *event.Event, members bool) []byte {
+	dst = append(dst, `{"type":"`...)
+	dst = append(dst, e.Type.String()...)
+	dst = append(dst, '"')
+	// Data that the log has kept from an earlier contract may be no object, or have a member type of its own.
+	if members = members && len(e.Data) > 0 && e.Data[0] == '{'; members && bytes.Contains(e.Data, []byte(`"type"`)) {
+		found, err := findType(e.Data)
+		members = err == nil && !found.is
+	}
+	if !members {
+		dst = append(dst, `,"data":`...)
+		dst = append(dst, e.Data...)
+		return append(dst, '}')
+	}
+	if !bytes.Equal(e.Data, []byte("{}")) {
+		dst = append(dst, ',')
+	}
+	return append(dst, e.Data[1:]...)
+}
+
+// decode reads what a client wants to publish.
+func (f *flat) decode(message []byte) (ingest.Event, error) {
+	found, err := findType(message)
+	if err != nil {
+		return ingest.Event{}, err
+	}
+	names := f.sub.Stream.EventNames()
+	if found.name == nil {
+		return ingest.Event{}, problem.New(problem.Malformed, `the member "type" is missing, or is no string: it is the type of the event to publish (known are %s)`, strings.Join(names, ", "))
+	}
+	e := ingest.Event{Type: *found.name}
+	declared := f.sub.Stream.Event(e.Type)
+	if declared == nil || declared.Flat { // ingest says what is wrong with a type that is not declared
+		e.Data = found.cut(message)
+		return e, nil
+	}
+	for _, m := range found.others {
+		if m.name != "data" {
+			return ingest.Event{}, problem.New(problem.Malformed, "unknown member %q%s: events of type %q have the members type and data in the flat framing",
+				m.name, problem.DidYouMean(m.name, []string{"data"}), e.Type)
+		}
+		e.Data = message[m.begin:m.end]
+	}
+	return e, nil
+}

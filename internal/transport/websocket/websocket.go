@@ -1,0 +1,102 @@
+// Package websocket serves WebSocket (RFC 6455): one stream in the flat framing that a person can type, or many over
+// one connection in leat.v1.
+package websocket
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/problem"
+	"github.com/leatstream/leat/internal/transport/leatv1"
+)
+
+// A Handler answers GET /ws, /ws/{stream} and /ws/{stream}/{key} (path values "stream" and "key"). Connections
+// outlive ServeHTTP: the hub's Drain ends them and waits for them.
+type Handler struct {
+	hub        *hub.Hub
+	ingest     *ingest.Ingest
+	maxMessage int // bytes
+	logger     *slog.Logger
+}
+
+// messageOverhead is what a message may have beside the largest data that the contract allows.
+const messageOverhead = 8 << 10
+
+// New makes a Handler for the streams of a contract.
+func New(c *contract.Contract, h *hub.Hub, in *ingest.Ingest, logger *slog.Logger) *Handler {
+	largest := 0
+	for _, s := range c.Streams {
+		largest = max(largest, s.MaxEventBytes)
+	}
+	return &Handler{h, in, largest + messageOverhead, logger}
+}
+
+// ServeHTTP refuses with a problem what cannot become a connection, while HTTP still has words for it, and
+// upgrades the rest.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := checkUpgrade(w, r); err != nil {
+		problem.Write(w, err)
+		return
+	}
+	subprotocol, err := chooseSubprotocol(r)
+	if err != nil {
+		problem.Write(w, err)
+		return
+	}
+	sub, err := h.subscription(r)
+	if err != nil {
+		problem.Write(w, err)
+		return
+	}
+	conn, err := h.hub.Connect(contract.WebSocket)
+	if err != nil {
+		problem.Write(w, err)
+		return
+	}
+	if err := h.connect(w, r, conn, subprotocol, sub); err != nil {
+		conn.Close("error")
+		if p := problem.From(err); p.Kind == problem.Internal {
+			h.logger.Error("a WebSocket could not be opened", "connection", conn.ID(), "error", p.Error())
+		}
+		problem.Write(w, err)
+	}
+}
+
+// connect subscribes, upgrades, and leaves the connection to a goroutine of its own: net/http's has buffers and a
+// grown stack, which an idle connection should not cost.
+func (h *Handler) connect(w http.ResponseWriter, r *http.Request, conn *hub.Connection, subprotocol string, sub *hub.Subscription) error {
+	// The request's context ends with ServeHTTP.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	c := &client{hub: conn, cancel: cancel, maxMessage: h.maxMessage, logger: h.logger.With("connection", conn.ID())}
+	c.out.hub = conn
+	begin, err := c.converse(ctx, h, subprotocol, sub)
+	if err == nil {
+		err = c.upgrade(w, r, subprotocol)
+	}
+	if err != nil {
+		cancel()
+		c.session.Close()
+		return err
+	}
+	go c.run(ctx, begin)
+	return nil
+}
+
+// converse gives the connection its session, in the subprotocol's framing.
+func (c *client) converse(ctx context.Context, h *Handler, subprotocol string, sub *hub.Subscription) (begin func() error, err error) {
+	if subprotocol != leatV1 {
+		f := newFlat(h.ingest, c.hub, *sub, &c.out, c.logger)
+		c.session = f
+		return f.open(ctx)
+	}
+	s := leatv1.New(h.hub, h.ingest, c.hub, contract.WebSocket, leatv1.Framing{Name: "websocket leat.v1", Frame: appendText}, &c.out, h.logger)
+	c.session = s
+	if sub == nil {
+		return func() error { return nil }, nil
+	}
+	return s.Open(ctx, *sub)
+}

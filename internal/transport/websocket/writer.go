@@ -1,0 +1,114 @@
+package websocket
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/hub"
+)
+
+// A writer writes frames to one client, whole: what each call is given goes out before what the next one is.
+type writer struct {
+	hub    *hub.Connection // set once
+	conn   net.Conn        // set once
+	finish atomic.Int64    // the Unix nanoseconds by which all writes must be done, 0 while there is no hurry
+
+	mu       sync.Mutex // guards the fields below; held during writes to the socket, and first of all locks
+	deadline time.Time  // the socket's
+	vector   net.Buffers
+	rest     []byte // what is missing of a frame that a slow client has in part
+	broken   error  // why nothing can be written any more
+}
+
+var errSlow = errors.New("the client took nothing for too long")
+
+// goodbye is how long the last frames may take.
+const goodbye = time.Second
+
+// Write writes frames of events; see hub.Writer.
+func (w *writer) Write(b hub.Batch) error { return w.write(b.Frames) }
+
+// Send frames and writes one message.
+func (w *writer) Send(message []byte) error {
+	return w.write([][]byte{appendText(make([]byte, 0, len(message)+ws.MaxHeaderSize), message)})
+}
+
+// hurry gives all writes, also one that is under way, a last moment.
+func (w *writer) hurry() {
+	finish := time.Now().Add(goodbye)
+	if w.finish.CompareAndSwap(0, finish.UnixNano()) {
+		_ = w.conn.SetWriteDeadline(finish) // fails on a closed connection alone, as the write will
+	}
+}
+
+// write writes frames. A client that takes nothing for hub.SlowAfter is slow: its connection is ended, and there is
+// a moment left for a goodbye.
+func (w *writer) write(frames [][]byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.broken != nil {
+		return w.broken
+	}
+	if len(w.rest) > 0 {
+		frames = append([][]byte{w.rest}, frames...)
+		w.rest = nil
+	}
+	written, err := w.push(frames)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) || w.finish.Load() != 0 {
+		w.broken = err
+		_ = w.conn.Close() // so that the reading side notices
+		return err
+	}
+	w.rest = missing(frames, written)
+	w.hurry()
+	w.hub.End(event.EndSlow)
+	return errSlow
+}
+
+// push writes as long as the client takes anything.
+func (w *writer) push(frames [][]byte) (written int, err error) {
+	w.vector = append(w.vector[:0], frames...)
+	rest := w.vector // WriteTo consumes it, and keeps w.vector's memory for the next time
+	for {
+		w.extend()
+		n, err := rest.WriteTo(w.conn) // writev where there are several
+		written += int(n)
+		if err == nil || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || w.finish.Load() != 0 {
+			clear(w.vector)
+			return written, err
+		}
+	}
+}
+
+// extend moves the socket's deadline to hub.SlowAfter from now, or a little later: not anew for each write.
+func (w *writer) extend() {
+	const slack = time.Second
+	if now := time.Now(); w.deadline.Before(now.Add(hub.SlowAfter)) && w.finish.Load() == 0 {
+		w.deadline = now.Add(hub.SlowAfter + slack)
+		_ = w.conn.SetWriteDeadline(w.deadline)
+	}
+	if finish := w.finish.Load(); finish != 0 { // also where hurry came between
+		_ = w.conn.SetWriteDeadline(time.Unix(0, finish))
+	}
+}
+
+// missing gives what is missing of the frame that the client has in part, when so many bytes are written.
+func missing(frames [][]byte, written int) []byte {
+	for _, f := range frames {
+		if written < len(f) {
+			return append([]byte(nil), restOfFrame(f, written)...)
+		}
+		written -= len(f)
+	}
+	return nil
+}
