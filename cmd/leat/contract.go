@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/spf13/cobra"
+)
+
+func newContractCommand() *cobra.Command {
+	return newGroup(&cobra.Command{
+		Use:     "contract",
+		Short:   "Work with contract files",
+		Example: "  leat contract check orders.yaml",
+	}, newContractCheckCommand())
+}
+
+func newContractCheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [CONTRACT]",
+		Short: "Say all that is wrong with a contract (default leat.yaml)",
+		Long: "Say all that is wrong with a contract, as FILE:LINE:COL, and exit with status 3 if anything is. What is right\n" +
+			"but not built yet is told, and passes; leat serve does not start on it.",
+		Example: "  leat contract check\n" +
+			"  leat contract check orders.yaml",
+		Args: usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := loadContract(contractFile(args))
+			if err != nil {
+				return err
+			}
+			for _, warning := range c.Warnings() {
+				cmd.PrintErrf("%v (a warning)\n", warning)
+			}
+			for _, missing := range c.NotBuilt() {
+				cmd.PrintErrf("%v (leat serve will not start)\n", missing)
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), summary(c))
+			return err
+		},
+	}
+}
+
+func contractFile(args []string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	return "leat.yaml"
+}
+
+func loadContract(file string) (*contract.Contract, error) {
+	c, err := contract.Load(file)
+	if err != nil {
+		return nil, &exitError{exitContract, err}
+	}
+	return c, nil
+}
+
+func summary(c *contract.Contract) string {
+	events, commands := 0, 0
+	for _, s := range c.Streams {
+		events += len(s.Events)
+		commands += len(s.Commands)
+	}
+	text := fmt.Sprintf("%s: ok, %s, %s", c.File, count(len(c.Streams), "stream"), count(events, "event type"))
+	if commands > 0 {
+		text += ", " + count(commands, "command")
+	}
+	return text
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

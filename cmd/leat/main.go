@@ -1,0 +1,88 @@
+// Command leat serves a contract's streams, and is a client for them on the command line.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/internal/node"
+	"github.com/leatstream/leat/internal/problem"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func main() {
+	root := newRootCommand()
+	os.Exit(status(root.Execute(), root.ErrOrStderr()))
+}
+
+func newRootCommand() *cobra.Command {
+	root := newGroup(&cobra.Command{
+		Use:   "leat",
+		Short: "A contract goes in; SSE, WebSocket and gRPC streams come out",
+		Long: "leat serves the event streams that a contract file declares: over Server-Sent Events, WebSocket and gRPC,\n" +
+			"from one durable event log, so that a client that comes back misses nothing.",
+		Example: "  leat serve leat.yaml\n" +
+			"  leat contract check leat.yaml",
+	}, newServeCommand(), newContractCommand(), newConfigCommand(), newVersionCommand())
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetFlagErrorFunc(flagError)
+	return root
+}
+
+func flagError(cmd *cobra.Command, err error) error {
+	near := ""
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		var known []string
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) { known = append(known, flag.Name) })
+		near = problem.DidYouMean(unknown.GetSpecifiedName(), known)
+	}
+	return &exitError{exitUsage, fmt.Errorf("%w%s (see %s --help)", err, near, cmd.CommandPath())}
+}
+
+// newGroup makes a command that is only there for its subcommands: alone it shows its help.
+func newGroup(group *cobra.Command, commands ...*cobra.Command) *cobra.Command {
+	group.AddCommand(commands...)
+	group.Args = usageArgs(func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var known []string
+		for _, command := range group.Commands() {
+			known = append(known, command.Name())
+		}
+		return fmt.Errorf("unknown command %q%s (see %s --help)",
+			args[0], problem.DidYouMean(args[0], known), group.CommandPath())
+	})
+	group.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	return group
+}
+
+// status prints what went wrong, if anything did, and gives the exit status.
+func status(err error, stderr io.Writer) int {
+	if err == nil {
+		return 0
+	}
+	code := exitFailed
+	if exit, ok := errors.AsType[*exitError](err); ok {
+		code = exit.code
+	} else if _, ok := errors.AsType[*node.SettingError](err); ok {
+		code = exitUsage
+	}
+	text := err.Error()
+	if text == "" {
+		return code
+	}
+	prefix := "leat: "
+	if _, ok := errors.AsType[contract.Errors](err); ok {
+		prefix = "" // editors go to FILE:LINE:COL only at the beginning of a line
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		fmt.Fprintf(stderr, "%s%s\n", prefix, line)
+	}
+	return code
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"leat": main})
+}
+
+func TestTheCommandLineDoesWhatTheScriptsSay(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Values[serversKey{}] = make(servers)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start": start, "stop": stop, "get": get, "status": exitStatus,
+		},
+	})
+}
+
+// within is how long a script waits for a server to start or to end.
+const within = 30 * time.Second
+
+// servers are those that a script has started, by name.
+type servers map[string]*exec.Cmd
+
+type serversKey struct{}
+
+// start runs leat in the background until it has printed its addresses:
+//
+//	start NAME COMMAND…
+//
+// sets $NAME_public, $NAME_admin and $NAME_grpc, each also as $NAME_public_host and so on, and writes the log to NAME.log.
+func start(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: start NAME COMMAND…")
+	}
+	name := args[0]
+	log, err := os.Create(ts.MkAbs(name + ".log"))
+	ts.Check(err)
+	cmd := command(ts, args[1:])
+	cmd.Stderr = log
+	output, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Check(log.Close())
+	ts.Defer(func() { // after a stop this finds it gone
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	tooLate := time.AfterFunc(within, func() { _ = cmd.Process.Kill() })
+	defer tooLate.Stop()
+	buffer := make([]byte, 4096) // the addresses are one write
+	n, err := output.Read(buffer)
+	if err != nil {
+		ts.Fatalf("%s printed no address: %v\n%s", name, err, ts.ReadFile(name+".log"))
+	}
+	for line := range strings.Lines(string(buffer[:n])) {
+		words := strings.Fields(line)
+		if len(words) != 3 || words[0] != "leat:" {
+			ts.Fatalf("%s printed %q, want leat: LISTENER URL", name, line)
+		}
+		ts.Setenv(name+"_"+words[1], words[2])
+		ts.Setenv(name+"_"+words[1]+"_host", strings.TrimPrefix(words[2], "http://"))
+	}
+	started(ts)[name] = cmd
+}
+
+// stop ends what start began, and checks the exit status:
+//
+//	stop NAME TERM|INT STATUS
+func stop(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: stop NAME TERM|INT STATUS")
+	}
+	cmd := started(ts)[args[0]]
+	if cmd == nil {
+		ts.Fatalf("nothing called %s was started", args[0])
+	}
+	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt}
+	ts.Check(cmd.Process.Signal(signals[args[1]]))
+	tooLate := time.AfterFunc(within, func() { _ = cmd.Process.Kill() })
+	defer tooLate.Stop()
+	checkStatus(ts, cmd.Wait(), args[2])
+}
+
+// exitStatus runs a command and checks with which status it ends:
+//
+//	status STATUS COMMAND…
+func exitStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status STATUS COMMAND…")
+	}
+	cmd := command(ts, args[1:])
+	cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
+	tooLate := time.AfterFunc(within, func() { _ = cmd.Process.Kill() })
+	defer tooLate.Stop()
+	checkStatus(ts, cmd.Run(), args[0])
+}
+
+// get makes a request, and writes the status line and the body to standard output.
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: get URL")
+	}
+	client := &http.Client{Timeout: within}
+	defer client.CloseIdleConnections()
+	answer, err := client.Get(args[0])
+	ts.Check(err)
+	defer answer.Body.Close()
+	_, err = io.WriteString(ts.Stdout(), answer.Status+"\n")
+	ts.Check(err)
+	_, err = io.Copy(ts.Stdout(), answer.Body)
+	ts.Check(err)
+}
+
+// command prepares a program in the script's folder, with the script's environment as far as leat looks at it.
+func command(ts *testscript.TestScript, args []string) *exec.Cmd {
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = ts.MkAbs(".")
+	for _, name := range []string{
+		"PATH", "HOME", "TMPDIR", "GOCOVERDIR", "LEAT_CONFIG", "LEAT_LISTEN", "LEAT_LISTEN_ADMIN", "LEAT_LISTEN_GRPC",
+		"LEAT_DRAIN", "LEAT_LISTN",
+	} {
+		if value := ts.Getenv(name); value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	return cmd
+}
+
+func started(ts *testscript.TestScript) servers {
+	all, ok := ts.Value(serversKey{}).(servers)
+	if !ok {
+		ts.Fatalf("the script was set up without servers")
+	}
+	return all
+}
+
+func checkStatus(ts *testscript.TestScript, err error, want string) {
+	got := "0"
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ProcessState.String()
+		got = strings.TrimPrefix(got, "exit status ")
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("it ended with status %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/internal/node"
+	"github.com/spf13/cobra"
+)
+
+func newServeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve [CONTRACT]",
+		Short: "Serve the streams of a contract (default leat.yaml)",
+		Long: "Serve the streams of a contract until SIGTERM or Ctrl-C; then end the connections one by one, close the\n" +
+			"event log and exit. A second signal ends it at once.\n\n" +
+			"Each flag is also a variable in the environment (LEAT_LISTEN_ADMIN) and a field of the --config file\n" +
+			"(listen-admin). See what came out of them with: leat config",
+		Example: "  leat serve\n" +
+			"  leat serve orders.yaml --listen 127.0.0.1:0 --data /var/lib/leat\n" +
+			"  LEAT_DRAIN=1m leat serve orders.yaml --listen :8080 --allow-anonymous",
+		Args: usageArgs(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			logger := node.NewLogger(cmd.ErrOrStderr())
+			loaded, err := node.Load(cmd.Flags(), os.Environ())
+			if err != nil {
+				return err
+			}
+			for _, warning := range loaded.Warnings {
+				logger.Warn(warning)
+			}
+			c, err := loadContract(contractFile(args))
+			if err != nil {
+				return err
+			}
+			for _, warning := range c.Warnings() {
+				logger.Warn(warning.Text, "at", fmt.Sprintf("%s:%d:%d", warning.File, warning.Line, warning.Col))
+			}
+			if missing := c.NotBuilt(); len(missing) > 0 {
+				return &exitError{exitContract, contract.Errors(missing)}
+			}
+			ctx, stop := untilSignal(cmd.Context())
+			defer stop()
+			n := &node.Node{Settings: loaded.Settings, Contract: c, Logger: logger, Output: cmd.OutOrStdout()}
+			return n.Run(ctx)
+		},
+	}
+	node.AddFlags(cmd.Flags())
+	return cmd
+}
+
+// untilSignal gives a context that ends with Ctrl-C or SIGTERM. From then on signals have their usual effect again, so
+// that a second one ends the process at once.
+func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}

@@ -1,0 +1,121 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/leatstream/leat"
+)
+
+// A front is one server on one listener.
+type front struct {
+	serve func() error                // until stop; nil then
+	stop  func(context.Context) error // lets answers under way end until the context does
+}
+
+// Limits of the HTTP listeners.
+const (
+	maxHeaderBytes = 16 << 10
+	headersWithin  = 5 * time.Second
+	idleFor        = 2 * time.Minute
+	// One gRPC client puts all its streams on one HTTP/2 connection and waits silently for the rest: net/http's 250
+	// would stop a service with 251 subscriptions.
+	maxStreams = 4096
+	// As long as a reader on HTTP/1.1 may make no progress.
+	stuckAfter = 10 * time.Second
+)
+
+func (n *Node) fronts(server *leat.Server, bound *listeners) []front {
+	var all []front
+	if bound.public != nil {
+		all = append(all, n.httpFront("public", bound.public, n.withPages(server.Handler())))
+	}
+	if bound.admin != nil {
+		all = append(all, n.httpFront("admin", bound.admin, server.AdminHandler()))
+	}
+	if bound.grpc != nil {
+		all = append(all, front{
+			serve: func() error { return unlessClosed(server.ServeGRPC(bound.grpc)) },
+			// Its streams have ended with the drain; what else is under way ends when the server is closed.
+			stop: func(context.Context) error { return unlessClosed(bound.grpc.Close()) },
+		})
+	}
+	return all
+}
+
+func (n *Node) withPages(routes http.Handler) http.Handler {
+	if len(n.Pages) == 0 {
+		return routes
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", routes)
+	for pattern, page := range n.Pages {
+		mux.Handle(pattern, page)
+	}
+	return mux
+}
+
+func (n *Node) httpFront(name string, l net.Listener, h http.Handler) front {
+	server := newHTTPServer(h, n.Logger.With("listener", name))
+	return front{
+		serve: func() error {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("%s listener: %w", name, err)
+			}
+			return nil
+		},
+		stop: func(ctx context.Context) error {
+			if err := server.Shutdown(ctx); err != nil {
+				return server.Close() // who has not ended by now is cut
+			}
+			return nil
+		},
+	}
+}
+
+func unlessClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// newHTTPServer speaks HTTP/1.1 and HTTP/2 without TLS. It sets no timeout for a whole request or answer: streams
+// have no end, and their writers time themselves.
+func newHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler:           limitHeaders(h),
+		Protocols:         protocols,
+		ReadHeaderTimeout: headersWithin,
+		IdleTimeout:       idleFor,
+		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: stuckAfter},
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// limitHeaders is exact where MaxHeaderBytes is not: net/http reads 4 KiB more than that on HTTP/1.1.
+func limitHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		size := len(r.Method) + len(r.RequestURI) + len(r.Host)
+		for name, values := range r.Header {
+			for _, value := range values {
+				size += len(name) + len(": ") + len(value) + len("\r\n")
+			}
+		}
+		if size > maxHeaderBytes {
+			w.Header().Set("Connection", "close")
+			http.Error(w, "431 Request Header Fields Too Large: at most 16 KiB are taken", http.StatusRequestHeaderFieldsTooLarge)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
