@@ -1,8 +1,10 @@
 package eventlog_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -281,5 +283,22 @@ func TestConcurrentRepeatsOfARequestStoreItOnce(t *testing.T) {
 	}
 	if n := strings.Count(answers[0], " "); logtest.State(t, s).Last != uint64(n) {
 		t.Errorf("%d events are stored, and %d were answered", logtest.State(t, s).Last, n)
+	}
+}
+
+func TestARetentionThatTheDiskCannotHoldIsToldAndStarts(t *testing.T) {
+	var lines bytes.Buffer
+	l, err := eventlog.Open(t.Context(), eventlog.Options{Dir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"orders", "prices", "chat"} {
+		c := logtest.Stream(contract.Disk)
+		c.Name, c.Retention.Bytes = name, 1<<50
+		logtest.Append(t, stream(t, l, c), "a", 1)
+	}
+	shut(t, l)
+	if n := strings.Count(lines.String(), "may need more than the disk has"); n != 1 {
+		t.Errorf("warned %d times, want once: %s", n, &lines)
 	}
 }
