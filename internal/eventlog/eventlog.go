@@ -208,7 +208,7 @@ func (l *Log) takeStock(ctx context.Context) (mark, error) {
 		if err != nil {
 			return nil, err
 		}
-		m[name] = span{info.first(), info.State.Last, info.State.Newest}
+		m[name] = span{info.first(), info.State.Last, s.end(info.State.Last), info.State.Newest}
 	}
 	return m, nil
 }

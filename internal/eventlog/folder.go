@@ -62,6 +62,7 @@ type mark map[string]span
 type span struct {
 	First  uint64    `json:"first"`
 	Last   uint64    `json:"last"`
+	End    uint64    `json:"end"`    // of the newest event that was there: before Last where a torn tail is known
 	Newest time.Time `json:"newest"` // when the newest event was stored
 }
 

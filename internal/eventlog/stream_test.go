@@ -302,3 +302,23 @@ func TestARetentionThatTheDiskCannotHoldIsToldAndStarts(t *testing.T) {
 		t.Errorf("warned %d times, want once: %s", n, &lines)
 	}
 }
+
+func TestReadsGoOnAfterAHole(t *testing.T) {
+	l := open(t, t.TempDir())
+	s := stream(t, l, logtest.Stream(contract.Disk))
+	logtest.Append(t, s, "a", 10)
+	for sequence := uint64(4); sequence <= 7; sequence++ {
+		if err := s.Remove(t.Context(), sequence); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range []event.Key{{}, event.MustKey("a")} {
+		got, err := s.Read(t.Context(), eventlog.ReadRequest{After: 3, Key: key, Events: 2, Bytes: 1 << 20})
+		if err != nil || len(got) != 2 || got[0].Sequence() != 8 || got[1].Sequence() != 9 {
+			t.Errorf("key %q: got %v, %v, want 8 and 9", key, got, err)
+		}
+	}
+	if state := logtest.State(t, s); state.First != 1 || state.Last != 10 {
+		t.Errorf("state: got %d to %d, want 1 to 10", state.First, state.Last)
+	}
+}
