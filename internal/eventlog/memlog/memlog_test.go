@@ -81,7 +81,7 @@ func TestWorksOnFakeTime(t *testing.T) {
 		if got != 5 {
 			t.Errorf("%d events delivered, want 5", got)
 		}
-		time.Sleep(2 * time.Hour) // of the bubble
+		<-time.After(2 * time.Hour) // of the bubble
 		if s := logtest.State(t, l); s.First != 6 || s.Last != 5 {
 			t.Errorf("after their age: got first %d, last %d, want 6, 5", s.First, s.Last)
 		}
