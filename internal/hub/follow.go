@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/leatstream/leat/internal/eventlog"
+	"github.com/leatstream/leat/internal/problem"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -16,6 +17,8 @@ const (
 	compareEvery = 500 * time.Millisecond
 	// followRetry is the pause after the follower's connection broke twice in short order.
 	followRetry = 200 * time.Millisecond
+	// followWait is how long a subscriber of a stream of durability none waits for the follower.
+	followWait = 5 * time.Second
 )
 
 // run follows the log while the stream has subscribers, until ctx ends.
@@ -52,6 +55,7 @@ func (st *stream) followOnce(ctx context.Context) error {
 	})
 	g.Go(func() error { return st.compare(ctx) })
 	err := g.Wait()
+	st.unfollow(true)
 	if err == errIdle {
 		st.history.sweep(time.Now().Add(historyUnused))
 		return nil
@@ -107,6 +111,54 @@ func (st *stream) deliver(ctx context.Context, entries []eventlog.Entry) {
 	}
 	if st.live {
 		st.append(entries)
+		st.follows()
+	}
+}
+
+// follows notes that what is published from now on is delivered.
+func (st *stream) follows() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	select {
+	case <-st.followed:
+	default:
+		close(st.followed)
+	}
+}
+
+// unfollow lets new subscribers wait for the next follower. It returns false while there are subscribers, unless the
+// follower is gone anyway.
+func (st *stream) unfollow(gone bool) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.count > 0 && !gone {
+		return false
+	}
+	select {
+	case <-st.followed:
+		st.followed = make(chan struct{})
+	default:
+	}
+	return true
+}
+
+// awaitFollower lets a subscriber of a stream of durability none, which has joined, wait until it is followed.
+func (st *stream) awaitFollower(ctx context.Context) error {
+	if !st.live {
+		return nil
+	}
+	st.mu.Lock()
+	followed := st.followed
+	st.mu.Unlock()
+	timeout := time.NewTimer(followWait)
+	defer timeout.Stop()
+	select {
+	case <-followed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timeout.C:
+		return problem.New(problem.Unavailable, "the event log does not deliver now; try again")
 	}
 }
 
@@ -147,7 +199,7 @@ func (st *stream) compare(ctx context.Context) error {
 		if empty += compareEvery; st.subscribed() {
 			empty = 0
 		}
-		if empty >= linger {
+		if empty >= linger && st.unfollow(false) {
 			return errIdle
 		}
 		if st.live {

@@ -136,6 +136,10 @@ func (h *Hub) subscriber(ctx context.Context, sub Subscription, f Format, t cont
 		return nil, fmt.Errorf("stream %s: %w", st.contract.Name, err)
 	}
 	st.join(s)
+	if err := st.awaitFollower(ctx); err != nil {
+		st.leave(s)
+		return nil, fmt.Errorf("stream %s: %w", st.contract.Name, err)
+	}
 	return s, nil
 }
 

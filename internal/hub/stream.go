@@ -34,6 +34,8 @@ type stream struct {
 	byType map[string]map[*Subscriber]struct{}    // to some types of every key; each stands under each of its types
 	eager  map[*Subscriber]struct{}               // those who wait for the tail to move at all
 	count  int
+	// followed is closed while the follower of a stream of durability none follows: what is published before nobody keeps.
+	followed chan struct{}
 }
 
 func newStream(s *contract.Stream, log Log, o Options, wg *sync.WaitGroup) *stream {
@@ -50,6 +52,7 @@ func newStream(s *contract.Stream, log Log, o Options, wg *sync.WaitGroup) *stre
 		byKey:    map[event.Key]map[*Subscriber]struct{}{},
 		byType:   map[string]map[*Subscriber]struct{}{},
 		eager:    map[*Subscriber]struct{}{},
+		followed: make(chan struct{}),
 	}
 	st.asker = asker{ask: log.State, wg: wg}
 	st.lineage.Store(&eventlog.Lineage{})
