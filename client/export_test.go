@@ -2,11 +2,15 @@ package client
 
 import (
 	"io"
+	"net/http"
 	"time"
 )
 
 // Hurry makes the waits between connections a thousand times shorter.
 func (c *Client) Hurry() { c.pause = time.Millisecond }
+
+// Through makes the client's requests go through rt.
+func (c *Client) Through(rt http.RoundTripper) { c.http = &http.Client{Transport: rt} }
 
 // A Block is what stands between two empty lines of an event stream.
 type Block struct {

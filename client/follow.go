@@ -120,10 +120,10 @@ func (f *follower) connect(ctx context.Context, yield func(*event.Event, error) 
 	f.watch.start(connectLimit)
 	conn, err := f.dial(ctx)
 	f.watch.stop()
-	if err = f.watch.reason(ctx, err); errors.Is(err, errSilent) {
-		return &UnreachableError{f.client.server, fmt.Errorf("no answer within %s", connectLimit)}
-	}
 	if err != nil {
+		if err = f.watch.reason(ctx, err); errors.Is(err, errSilent) {
+			return &UnreachableError{f.client.server, fmt.Errorf("no answer within %s", connectLimit)}
+		}
 		return err
 	}
 	defer conn.close()

@@ -46,7 +46,10 @@ func (f *follower) dialGRPC(ctx context.Context) (connection, error) {
 	}
 	if err != nil {
 		conn.Close()
-		return nil, c.failed(err)
+		if err = c.failed(err); final(err) || errors.As(err, new(*Error)) {
+			return nil, err
+		}
+		return nil, &UnreachableError{c.server, err}
 	}
 	return c, nil
 }
@@ -173,5 +176,5 @@ func (c *grpcConnection) failed(err error) error {
 	case codes.PermissionDenied:
 		return &Error{Status: http.StatusForbidden, Detail: s.Message()}
 	}
-	return &UnreachableError{c.server, errors.New(s.Message())}
+	return errors.New(s.Message())
 }

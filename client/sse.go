@@ -24,6 +24,7 @@ type sseConnection struct {
 	key    event.Key
 	body   io.Closer
 	blocks *blockReader
+	begin  *message // the first block; nil once it is handed on
 }
 
 func (f *follower) dialSSE(ctx context.Context) (connection, error) {
@@ -39,8 +40,17 @@ func (f *follower) dialSSE(ctx context.Context) (connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	blocks := newBlockReader(touchReader{answer.Body, &f.watch})
-	return &sseConnection{f.subscription.Stream, f.key, answer.Body, blocks}, nil
+	c := &sseConnection{
+		stream: f.subscription.Stream, key: f.key,
+		body: answer.Body, blocks: newBlockReader(touchReader{answer.Body, &f.watch}),
+	}
+	begin, err := c.read() // until it is there, nobody knows where the subscription begins
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	c.begin = &begin
+	return c, nil
 }
 
 // get asks for a stream over HTTP; its body ends when ctx does.
@@ -69,6 +79,14 @@ func (f *follower) get(ctx context.Context, url string, header http.Header) (*ht
 func (c *sseConnection) close() { c.body.Close() }
 
 func (c *sseConnection) next() (message, error) {
+	if begin := c.begin; begin != nil {
+		c.begin = nil
+		return *begin, nil
+	}
+	return c.read()
+}
+
+func (c *sseConnection) read() (message, error) {
 	b, err := c.blocks.next()
 	if err != nil {
 		return message{}, err

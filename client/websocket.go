@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -13,9 +14,9 @@ import (
 
 // A webSocketConnection reads leat.v1 messages.
 type webSocketConnection struct {
-	ctx    context.Context // of the connection: a read ends with it
-	conn   *websocket.Conn
-	begins bool // where the subscription begins is news
+	ctx   context.Context // of the connection: a read ends with it
+	conn  *websocket.Conn
+	begin *message // where the subscription begins; nil once it is handed on
 }
 
 // The server pings every 25 s: silence for more than two of them is a dead link.
@@ -44,10 +45,21 @@ func (f *follower) dialWebSocket(ctx context.Context) (connection, error) {
 	}
 	conn.SetReadLimit(maxMessage)
 	f.watch.promise = webSocketSilence
-	return &webSocketConnection{ctx, conn, !f.asksPosition()}, nil
+	c := &webSocketConnection{ctx: ctx, conn: conn}
+	begin, err := c.subscribed()
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	if !f.asksPosition() {
+		c.begin = &begin
+	}
+	return c, nil
 }
 
-// asksPosition tells whether the connection begins after a position that the client named.
+// asksPosition tells whether the connection begins after a position that the client named. Then "subscribed" is no
+// news: the server may begin further on, and if the connection is lost before the leat.gap that says so, asking again
+// for the same position brings the gap again.
 func (f *follower) asksPosition() bool {
 	_, err := event.ParsePosition(f.from.after)
 	return !f.from.resume.IsZero() || err == nil
@@ -58,42 +70,62 @@ func (c *webSocketConnection) close() {
 	c.conn.CloseNow()
 }
 
+// subscribed waits for the message that says where the subscription begins.
+func (c *webSocketConnection) subscribed() (message, error) {
+	var answer struct {
+		ID string `json:"id"`
+	}
+	text, err := c.read("subscribed")
+	if err != nil {
+		return message{}, err
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return message{}, protocolErrorf("subscribed: %w", err)
+	}
+	if answer.ID == "" {
+		return message{}, nil
+	}
+	at, err := event.ParsePosition(answer.ID)
+	if err != nil {
+		return message{}, protocolErrorf("subscribed: %w", err)
+	}
+	return message{at: at}, nil
+}
+
 func (c *webSocketConnection) next() (message, error) {
+	if begin := c.begin; begin != nil {
+		c.begin = nil
+		return *begin, nil
+	}
+	text, err := c.read("event")
+	if err != nil {
+		return message{}, err
+	}
+	return envelope(text)
+}
+
+// read waits for a message of the operation want; others of a newer server mean nothing here.
+func (c *webSocketConnection) read(want string) ([]byte, error) {
 	for {
 		_, text, err := c.conn.Read(c.ctx)
 		if err != nil {
-			return message{}, closed(err)
+			return nil, closed(err)
 		}
 		var head struct {
 			Op    string          `json:"op"`
-			ID    string          `json:"id"`
 			Error json.RawMessage `json:"error"`
 		}
 		if err := json.Unmarshal(text, &head); err != nil {
-			return message{}, protocolErrorf("a message: %w", err)
+			// The library takes the end of the connection for the end of the message, so this is one cut short.
+			return nil, fmt.Errorf("the connection broke within a message: %w", err)
 		}
 		switch head.Op {
-		case "event":
-			return envelope(text)
+		case want:
+			return text, nil
 		case "error":
-			return message{}, problem(head.Error, 0)
-		case "subscribed":
-			return c.subscribed(head.ID)
+			return nil, problem(head.Error, 0)
 		}
 	}
-}
-
-// subscribed takes where delivery begins. Not if the client asked for a position: the server may begin further on, and
-// if the connection is lost before the leat.gap that says so, asking again for the same position brings it again.
-func (c *webSocketConnection) subscribed(id string) (message, error) {
-	if id == "" || !c.begins {
-		return message{}, nil
-	}
-	at, err := event.ParsePosition(id)
-	if err != nil {
-		return message{}, protocolErrorf("id of subscribed: %w", err)
-	}
-	return message{at: at}, nil
 }
 
 // closed tells a close that is the client's own doing (RFC 6455, section 7.4.1, and leat's 4401) from a lost connection.

@@ -26,11 +26,20 @@ func newPrinter(out io.Writer, json bool) printer {
 	if json {
 		return &envelopePrinter{out: out}
 	}
-	p := &linePrinter{out: colorprofile.NewWriter(out, os.Environ())}
+	p := &linePrinter{out: plainUnlessWanted(out), kind: minColumn}
 	if file, ok := out.(*os.File); ok && term.IsTerminal(file.Fd()) {
 		p.person = true
 	}
 	return p
+}
+
+// plainUnlessWanted takes out what colours and styles text where out is no terminal, or its owner wants none.
+func plainUnlessWanted(out io.Writer) io.Writer {
+	w := colorprofile.NewWriter(out, os.Environ())
+	if os.Getenv("NO_COLOR") != "" {
+		w.Profile = colorprofile.NoTTY // without this, bold and faint stay
+	}
+	return w
 }
 
 // An envelopePrinter prints envelopes as the wire has them. A leat.gap is one too: a program must not miss it.
@@ -70,8 +79,12 @@ var (
 	}
 )
 
-// maxColumn bounds how far one long type or key pushes the data of every later line to the right.
-const maxColumn = 32
+// A column is as wide as the widest so far: the first few lines would jump without a minimum, and all later ones would
+// stand far to the right of one long type or key without a maximum.
+const (
+	minColumn = 16
+	maxColumn = 32
+)
 
 func (p *linePrinter) print(e *event.Event) error {
 	var line strings.Builder
@@ -82,7 +95,10 @@ func (p *linePrinter) print(e *event.Event) error {
 		data = warnStyle.Render(data)
 	}
 	p.column(&line, &p.kind, name, style)
-	if !e.Key.IsZero() || p.key > 0 {
+	if !e.Key.IsZero() {
+		p.key = max(p.key, minColumn)
+	}
+	if p.key > 0 { // the stream has keys
 		p.column(&line, &p.key, printable(e.Key.String()), keyStyle)
 	}
 	line.WriteString("  " + data + "\n")
@@ -94,7 +110,10 @@ func (p *linePrinter) print(e *event.Event) error {
 func (p *linePrinter) column(line *strings.Builder, widest *int, text string, style lipgloss.Style) {
 	width := ansi.StringWidth(text)
 	*widest = max(*widest, min(width, maxColumn))
-	line.WriteString("  " + style.Render(text))
+	line.WriteString("  ")
+	if text != "" {
+		line.WriteString(style.Render(text))
+	}
 	line.WriteString(strings.Repeat(" ", max(0, *widest-width)))
 }
 
@@ -140,7 +159,7 @@ func printable(text string) string {
 // notes tell, on standard error, about the connection and not about events.
 type notes struct{ out io.Writer }
 
-func newNotes(out io.Writer) notes { return notes{colorprofile.NewWriter(out, os.Environ())} }
+func newNotes(out io.Writer) notes { return notes{plainUnlessWanted(out)} }
 
 func (n notes) dim(text string) { fmt.Fprintln(n.out, dimStyle.Render("leat: "+text)) }
 

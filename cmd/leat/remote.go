@@ -37,6 +37,9 @@ func remoteError(err error) error {
 	if errors.As(err, &refused) {
 		lines := []string{refused.Detail}
 		for _, v := range refused.Violations {
+			if strings.Contains(refused.Detail, v.Detail) {
+				continue // it is all that is wrong
+			}
 			lines = append(lines, v.Pointer+": "+v.Detail)
 		}
 		return errors.New(strings.Join(lines, "\n"))

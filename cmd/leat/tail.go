@@ -113,7 +113,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// runTail shows the subscription until Ctrl-C. A server that never answered is an error; one that did is waited for.
+// runTail shows the subscription until Ctrl-C.
 func runTail(cmd *cobra.Command, flags tailFlags, s client.Subscription) error {
 	c, err := newClient(*flags.server)
 	if err != nil {
@@ -122,41 +122,66 @@ func runTail(cmd *cobra.Command, flags tailFlags, s client.Subscription) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends even a tail whose standard output is stuck
-	notes := newNotes(cmd.ErrOrStderr())
-	connected, lost := false, false
-	s.Connected = func() {
-		if lost {
-			notes.dim("connected again")
+	t := &tail{
+		out: newPrinter(cmd.OutOrStdout(), flags.json), notes: newNotes(cmd.ErrOrStderr()),
+		behind: s.Last > 0 || !s.Since.IsZero() || s.After != "" && s.After != "latest",
+	}
+	s.Connected, s.Lost = t.connected, t.disconnected
+	for e, err := range c.Subscribe(ctx, s) {
+		if err == nil {
+			err = t.show(e)
 		}
-		connected, lost = true, false
-	}
-	s.Lost = func(reason error, wait time.Duration) error {
-		if !connected && errors.As(reason, new(*client.UnreachableError)) {
-			return reason
+		switch {
+		case ctx.Err() != nil || errors.Is(err, syscall.EPIPE): // Ctrl-C, or nobody reads any more
+			return nil
+		case err != nil:
+			return remoteError(err)
 		}
-		lost = true
-		notes.warn("connection lost: %v; trying again in %s", reason, wait.Round(100*time.Millisecond))
-		return nil
 	}
-	err = show(ctx, c, s, newPrinter(cmd.OutOrStdout(), flags.json), notes)
-	if ctx.Err() != nil || errors.Is(err, syscall.EPIPE) { // Ctrl-C, or nobody reads any more
-		return nil
-	}
-	return remoteError(err)
+	return nil
 }
 
-func show(ctx context.Context, c *client.Client, s client.Subscription, out printer, notes notes) error {
-	for e, err := range c.Subscribe(ctx, s) {
-		if err != nil {
-			return err
-		}
-		if e.Type == event.TypeLive {
-			notes.dim("live: what was stored before has been shown")
-			continue
-		}
-		if err := out.print(e); err != nil {
-			return err
-		}
+// A tail shows one subscription.
+type tail struct {
+	out   printer
+	notes notes
+
+	stood  bool // the subscription stood at least once
+	lost   bool // it does not stand now
+	behind bool // there are events from before the newest to show
+}
+
+func (t *tail) connected() {
+	if t.lost {
+		t.notes.dim("connected again")
 	}
-	return io.EOF
+	t.stood, t.lost = true, false
+}
+
+// disconnected waits for a server that answered once; one that never did is more likely not there.
+func (t *tail) disconnected(reason error, wait time.Duration) error {
+	var unreachable *client.UnreachableError
+	text := reason.Error()
+	switch {
+	case errors.As(reason, &unreachable) && !t.stood:
+		return reason
+	case errors.As(reason, &unreachable):
+		text = "no server answers at " + unreachable.Server
+	case errors.Is(reason, io.EOF) || errors.Is(reason, io.ErrUnexpectedEOF):
+		text = "the connection broke off"
+	}
+	t.lost, t.behind = true, true
+	t.notes.warn("%s; trying again in %s", text, wait.Round(100*time.Millisecond))
+	return nil
+}
+
+func (t *tail) show(e *event.Event) error {
+	if e.Type != event.TypeLive {
+		return t.out.print(e)
+	}
+	if t.behind {
+		t.notes.dim("live: what was stored before has been shown")
+	}
+	t.behind = false
+	return nil
 }
