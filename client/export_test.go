@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -33,7 +34,7 @@ func ReadBlocks(in io.Reader) ([]Block, error) {
 	var blocks []Block
 	for {
 		b, err := next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return blocks, nil
 		}
 		if err != nil {

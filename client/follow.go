@@ -14,8 +14,8 @@ import (
 
 // A connection is one subscription on one connection, until that is lost.
 type connection interface {
-	// next waits for what comes next. An error that is not an *Error means that the connection is lost.
-	next() (message, error)
+	// next waits for what comes next, until ctx ends, the one that the connection was made with. An error that is not an *Error means that the connection is lost.
+	next(ctx context.Context) (message, error)
 	close()
 }
 
@@ -132,7 +132,7 @@ func (f *follower) connect(ctx context.Context, yield func(*event.Event, error) 
 	}
 	for {
 		f.watch.start(f.watch.limit())
-		m, err := conn.next()
+		m, err := conn.next(ctx)
 		f.watch.stop()
 		if err != nil {
 			return f.watch.reason(ctx, err)
@@ -214,11 +214,10 @@ const (
 // doubles with each failure ("full jitter"), so that the clients of a server that went down do not come back as one.
 func (f *follower) pause(err error) time.Duration {
 	ceiling := min(maxPause, f.client.pause<<min(max(f.failures-1, 0), 10))
-	drawn := time.Duration(rand.Int64N(int64(ceiling)))
+	drawn := rand.N(ceiling) //nolint:gosec // no secret hangs on it
 	asked := f.wait
 	f.wait = 0
-	var refused *Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*Error](err); ok {
 		asked = max(asked, refused.RetryAfter)
 	}
 	var unreachable *UnreachableError

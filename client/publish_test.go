@@ -20,6 +20,7 @@ type attempt struct{ Path, Key, Body string }
 
 // publishing starts a server that answers the attempts with answer, and notes them.
 func publishing(t *testing.T, answer func(n int, w http.ResponseWriter)) (*client.Client, *[]attempt) {
+	t.Helper()
 	var seen []attempt
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

@@ -27,8 +27,10 @@ func newRootCommand() *cobra.Command {
 		Long: "leat serves the event streams that a contract file declares: over Server-Sent Events, WebSocket and gRPC,\n" +
 			"from one durable event log, so that a client that comes back misses nothing.",
 		Example: "  leat serve leat.yaml\n" +
+			"  leat tail orders\n" +
 			"  leat contract check leat.yaml",
-	}, newServeCommand(), newContractCommand(), newConfigCommand(), newVersionCommand())
+	}, newServeCommand(), newContractCommand(), newConfigCommand(), newVersionCommand(),
+		newPublishCommand(), newTailCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(flagError)
 	return root
