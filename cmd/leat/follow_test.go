@@ -16,7 +16,7 @@ type outputsKey struct{}
 //
 //	follow NAME COMMAND…
 //
-// "stop" ends it.
+// "end" ends it.
 func follow(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: follow NAME COMMAND…")
@@ -30,7 +30,7 @@ func follow(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	ts.Check(log.Close())
-	ts.Defer(func() { // after a stop this finds it gone
+	ts.Defer(func() { // after an end this finds it gone
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})

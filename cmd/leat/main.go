@@ -29,8 +29,7 @@ func newRootCommand() *cobra.Command {
 		Example: "  leat serve leat.yaml\n" +
 			"  leat tail orders\n" +
 			"  leat contract check leat.yaml",
-	}, newServeCommand(), newContractCommand(), newConfigCommand(), newVersionCommand(),
-		newPublishCommand(), newTailCommand())
+	}, newServeCommand(), newPublishCommand(), newTailCommand(), newContractCommand(), newConfigCommand(), newVersionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(flagError)
 	return root

@@ -29,7 +29,7 @@ func TestTheCommandLineDoesWhatTheScriptsSay(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "stop": stop, "get": get, "follow": follow, "lines": lines, "status": exitStatus,
+			"start": start, "end": end, "get": get, "follow": follow, "lines": lines, "status": exitStatus,
 		},
 	})
 }
@@ -60,7 +60,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	ts.Check(log.Close())
-	ts.Defer(func() { // after a stop this finds it gone
+	ts.Defer(func() { // after an end this finds it gone
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
@@ -82,12 +82,12 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	started(ts)[name] = cmd
 }
 
-// stop ends what start began, and checks the exit status:
+// end stops what start began, and checks the exit status:
 //
-//	stop NAME TERM|INT STATUS
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+//	end NAME TERM|INT STATUS
+func end(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
-		ts.Fatalf("usage: stop NAME TERM|INT STATUS")
+		ts.Fatalf("usage: end NAME TERM|INT STATUS")
 	}
 	cmd := started(ts)[args[0]]
 	if cmd == nil {

@@ -138,7 +138,7 @@ func leatVariables(environment []string) map[string]string {
 // nearVariables tells of variables that look like a setting misspelt. Others are left alone: Kubernetes sets
 // LEAT_PORT and the like for a service called leat, and contracts have variables of their own.
 func nearVariables(variables map[string]string) []string {
-	known := append(settingNames(), configFlag, "server", "token")
+	known := append(settingNames(), configFlag, "server")
 	for i, name := range known {
 		known[i] = strings.TrimPrefix(environmentName(name), environmentPrefix)
 	}
