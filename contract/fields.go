@@ -67,6 +67,16 @@ func (f fields) get(name string) *value {
 	return nil
 }
 
+// nameOf is where a field's name is written.
+func (f fields) nameOf(name string) (at place, there bool) {
+	for _, m := range f.value.members {
+		if m.name == name {
+			return m.at, true
+		}
+	}
+	return place{}, false
+}
+
 // require is get for a field that must be there.
 func (f fields) require(name, example string) *value {
 	if f.value.kind == isMapping && f.value.get(name) == nil {

@@ -135,12 +135,16 @@ func (l *library) keyAt(s *jsonschema.Schema, pointer string) string {
 		}
 		parts = next
 	}
+	at := parts[0]
 	for _, part := range parts {
 		if isKey(part) {
 			return ""
 		}
+		if part.Types != nil {
+			at = part
+		}
 	}
-	return fmt.Sprintf("is not declared as type: string or type: integer, at %s", l.place(parts[0].Location))
+	return fmt.Sprintf("is not declared as type: string or type: integer, at %s", l.place(at.Location))
 }
 
 func isKey(s *jsonschema.Schema) bool {

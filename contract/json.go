@@ -20,13 +20,14 @@ func DecodeJSON(text []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	end := d.InputOffset()
 	switch _, err := d.ReadToken(); {
 	case err == io.EOF:
 		return data, nil
 	case err != nil:
 		return nil, err
 	}
-	return nil, &jsontext.SyntacticError{ByteOffset: d.InputOffset(), Err: errors.New("text after the end of the value")}
+	return nil, &jsontext.SyntacticError{ByteOffset: end, Err: errors.New("text after the end of the value")}
 }
 
 func decode(d *jsontext.Decoder) (any, error) {

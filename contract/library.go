@@ -15,8 +15,10 @@ type library struct {
 	r         *reading
 	path      string            // of the contract, absolute
 	documents map[string]*value // by URL: files, and schemas in place
+	schemas   map[*value]string // what must be a schema as a whole, and the URL of its document
 	ids       map[string]*value // by URL: the documents, and what has an $id
-	anchors   map[string]*value // by URL with fragment
+	anchors   map[string]*value // by the URL in bases, with fragment
+	bases     map[*value]string // of what has an $id, or is a document: what is within it is relative to this URL
 	visited   map[*value]bool
 	refs      []reference
 	aliases   map[string]string   // the $id of a document to its URL
@@ -35,8 +37,8 @@ type reference struct {
 const draft = "https://json-schema.org/draft/2020-12/"
 
 func newLibrary(r *reading, path string) *library {
-	return &library{r: r, path: path, documents: map[string]*value{}, ids: map[string]*value{},
-		anchors: map[string]*value{}, visited: map[*value]bool{}, aliases: map[string]string{},
+	return &library{r: r, path: path, documents: map[string]*value{}, schemas: map[*value]string{}, ids: map[string]*value{},
+		anchors: map[string]*value{}, bases: map[*value]string{}, visited: map[*value]bool{}, aliases: map[string]string{},
 		leads: map[string][]string{}, broken: map[string]bool{}}
 }
 
@@ -77,7 +79,8 @@ func fileURL(path string) *url.URL {
 }
 
 func (l *library) add(at string, root *value) {
-	l.documents[at], l.ids[at] = root, root
+	l.documents[at], l.ids[at], l.bases[root] = root, root, at
+	l.schemas[root] = at
 	l.visit(root, at, at)
 }
 
@@ -137,7 +140,7 @@ func (l *library) visit(schema *value, base, from string) {
 		case m.name == "$ref", m.name == "$dynamicRef":
 			l.refs = append(l.refs, reference{m.name, m.value.text, m.value.at, base, from})
 		case m.name == "$anchor", m.name == "$dynamicAnchor":
-			l.anchors[base+"#"+m.value.text] = schema
+			l.anchor(schema, m, base, from)
 		case m.name == "$schema" && strings.TrimSuffix(m.value.text, "#") != draft+"schema":
 			l.wrong(from, m.value.at, "$schema must be %sschema, the dialect that leat reads, not %q",
 				draft, shorten(m.value.text))
@@ -145,20 +148,25 @@ func (l *library) visit(schema *value, base, from string) {
 	}
 }
 
+func (l *library) anchor(schema *value, m member, base, from string) {
+	url := base + "#" + m.value.text
+	if other := l.anchors[url]; other != nil && other != schema {
+		l.wrong(from, m.value.at, "%s %q is that of another schema already, at %s", m.name, shorten(m.value.text), other.at)
+		return
+	}
+	l.anchors[url] = schema
+}
+
 func (l *library) identify(schema, id *value, base, from string) string {
 	target, _, err := resolve(base, id.text)
-	if err != nil {
-		l.wrong(from, id.at, "$id %q is not a URI reference", shorten(id.text))
-		return base
-	}
-	if target == base {
+	if err != nil || target == base { // the first is told by the dialect
 		return base
 	}
 	if other := l.ids[target]; other != nil && other != schema {
 		l.wrong(from, id.at, "$id %q is that of another schema already, at %s", shorten(id.text), other.at)
 		return base
 	}
-	l.ids[target] = schema
+	l.ids[target], l.bases[schema] = schema, target
 	if l.documents[from] == schema {
 		l.aliases[target] = from
 	}
@@ -223,7 +231,7 @@ func (l *library) shown(path string) string {
 func (l *library) follow(ref reference) string {
 	target, fragment, err := resolve(ref.base, ref.text)
 	if err != nil {
-		return "this is not a URI reference"
+		return "" // the dialect tells that
 	}
 	if strings.HasPrefix(target, draft) {
 		return "" // the validator brings its own
@@ -237,7 +245,7 @@ func (l *library) follow(ref reference) string {
 		return ""
 	}
 	if fragment != "" && fragment[0] != '/' {
-		if l.anchors[target+"#"+fragment] == nil {
+		if l.anchors[l.bases[root]+"#"+fragment] == nil {
 			return fmt.Sprintf("there is no $anchor %q in %s", shorten(fragment), root.at.file)
 		}
 		return ""
@@ -246,7 +254,10 @@ func (l *library) follow(ref reference) string {
 	if !whole {
 		return fmt.Sprintf("there is nothing at %s in %s", shorten(fragment), l.name(root))
 	}
-	l.visit(found, target, ref.from)
+	if !l.visited[found] {
+		l.schemas[found] = l.document(target)
+	}
+	l.visit(found, l.bases[root], l.document(target))
 	return ""
 }
 

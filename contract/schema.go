@@ -2,6 +2,8 @@ package contract
 
 import (
 	"errors"
+	"path/filepath"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -33,7 +35,7 @@ func (s *Schema) Validate(data any) []Violation {
 	if !errors.As(err, &failed) {
 		return []Violation{{"", err.Error()}}
 	}
-	found := sortViolations(s.parts, failed)
+	found := violations(s.parts, data, failed)
 	return found[:min(len(found), maxViolations)]
 }
 
@@ -43,10 +45,9 @@ func (r *reading) checkSchemas() {
 	r.library.check()
 	c := r.compiler()
 	r.checkDialect(c)
-	for i, d := range r.declared {
-		broken := len(r.errors)
-		s := r.compile(c, &r.declared[i])
-		if s == nil || len(r.errors) > broken {
+	for _, d := range r.declared {
+		s := r.compile(c, d)
+		if s == nil {
 			continue
 		}
 		d.typ.Schema = s
@@ -65,6 +66,9 @@ func (r *reading) checkSchemas() {
 func (r *reading) checkExample(d declaration, s *Schema, n int, example *value) {
 	for _, v := range s.Validate(example.data()) {
 		at, _ := example.find(v.Pointer)
+		if at.broken {
+			continue
+		}
 		where := v.Pointer
 		if where == "" {
 			where = "the data"
@@ -94,7 +98,7 @@ func (noLoader) Load(string) (any, error) { return nil, errNotLoaded }
 
 var errNotLoaded = errors.New("leat loads nothing from the network")
 
-// checkDialect checks each document against the meta-schema of JSON Schema, which finds all mistakes in it at once.
+// checkDialect checks each schema against the meta-schema of JSON Schema, which finds all mistakes in it at once.
 func (r *reading) checkDialect(c *jsonschema.Compiler) {
 	meta, err := c.Compile(draft + "schema")
 	if err != nil {
@@ -102,28 +106,25 @@ func (r *reading) checkDialect(c *jsonschema.Compiler) {
 	}
 	parts := map[string]*jsonschema.Schema{}
 	collect(meta, parts)
-	for at, root := range r.library.documents {
+	for schema, document := range r.library.schemas {
+		data := schema.data()
 		var failed *jsonschema.ValidationError
-		if errors.As(meta.Validate(root.data()), &failed) {
-			r.library.broken[at] = true
-			r.reportDialect(root, parts, failed)
+		if !errors.As(meta.Validate(data), &failed) {
+			continue
 		}
-	}
-}
-
-func (r *reading) reportDialect(root *value, parts map[string]*jsonschema.Schema, failed *jsonschema.ValidationError) {
-	for _, v := range sortViolations(parts, failed) {
-		at, _ := root.find(v.Pointer)
-		where := v.Pointer
-		if where == "" {
-			where = "it"
+		for _, v := range violations(parts, data, failed) {
+			at, _ := schema.find(v.Pointer)
+			where := v.Pointer
+			if where == "" {
+				where = "the schema"
+			}
+			r.library.wrong(document, at.at, "not a valid JSON Schema: %s %s", where, v.Detail)
 		}
-		r.errorf(at.at, "not a valid JSON Schema: %s %s", where, v.Detail)
 	}
 }
 
 // compile gives nil where the schema has a mistake, which is reported unless it was before.
-func (r *reading) compile(c *jsonschema.Compiler, d *declaration) *Schema {
+func (r *reading) compile(c *jsonschema.Compiler, d declaration) *Schema {
 	compiled, err := c.Compile(d.url)
 	if err != nil {
 		r.reportCompile(d, err)
@@ -139,17 +140,10 @@ func (r *reading) compile(c *jsonschema.Compiler, d *declaration) *Schema {
 }
 
 // reportCompile tells the validator's own error where nothing else explains it.
-func (r *reading) reportCompile(d *declaration, err error) {
+func (r *reading) reportCompile(d declaration, err error) {
 	if r.library.explained(d.url) {
 		return
 	}
-	var invalid *jsonschema.SchemaValidationError // of a place that only a $ref makes a schema
-	var failed *jsonschema.ValidationError
-	if errors.As(err, &invalid) && errors.As(invalid.Err, &failed) {
-		if root, ok := r.library.value(invalid.URL); ok {
-			r.reportDialect(root, nil, failed)
-			return
-		}
-	}
-	r.errorf(d.schema.at, "%s: the schema is not valid: %v", d.of, err)
+	text := strings.ReplaceAll(err.Error(), fileURL(filepath.Dir(r.library.path)).String()+"/", "")
+	r.errorf(d.schema.at, "%s: the schema is not valid: %s", d.of, text)
 }

@@ -61,7 +61,7 @@ func (r *reading) keyOf(s *Stream, at place) {
 var jsonPointer = regexp.MustCompile(`^(/([^~/]|~[01])*)+$`)
 
 func (f fields) key() KeySource {
-	text, ok := f.scalar("key", isString, "path, or a JSON Pointer into the data such as /orderId,")
+	text, ok := f.scalar("key", isString, "path, or a JSON Pointer into the data such as /orderId")
 	switch {
 	case !ok:
 		return KeySource{}
@@ -219,8 +219,8 @@ func (f fields) access(s *Stream) Access {
 // notBuilt notes what parses but is not there yet, so that nobody believes that it works.
 func (f fields) notBuilt(s *Stream) {
 	note := func(name, what string) {
-		if v := f.get(name); v != nil {
-			f.r.contract.notBuilt = append(f.r.contract.notBuilt, v.at.error("%s%s not built yet", f.of, what))
+		if at, there := f.nameOf(name); there {
+			f.r.contract.notBuilt = append(f.r.contract.notBuilt, at.error("%s%s not built yet", f.of, what))
 		}
 	}
 	if s.Mode == ModeState {

@@ -36,8 +36,8 @@ func (f fields) types(s *Stream, of string) {
 		s.Commands = append(s.Commands, f.r.eventType(s, m, of, false))
 		f.collision(names, "command", m)
 	}
-	if len(s.Commands) > 0 && f.value.get("backend") == nil {
-		f.wrong("commands", commands.at, "need a backend to handle them: write backend: { url: … }")
+	if at, there := f.nameOf("commands"); there && len(s.Commands) > 0 && f.value.get("backend") == nil {
+		f.wrong("commands", at, "need a backend to handle them: write backend: { url: … }")
 	}
 }
 

@@ -96,6 +96,7 @@ func (s *Stream) AppendAsync(ctx context.Context, r Record) (func(context.Contex
 type pending struct {
 	stream *Stream
 	future jetstream.PubAckFuture
+	events uint64 // how many the acknowledgement is for
 	known  uint64 // the last sequence seen before it began
 }
 
@@ -111,7 +112,7 @@ func (s *Stream) begin(ctx context.Context, m *nats.Msg) (pending, error) {
 	if err := s.log.inFlight.Acquire(ctx, weight(m)); err != nil {
 		return pending{}, notStored(err)
 	}
-	p := pending{stream: s, known: s.highest.Load()}
+	p := pending{stream: s, events: 1, known: s.highest.Load()}
 	var err error
 	if p.future, err = s.log.appends.PublishMsgAsync(m); err != nil {
 		s.log.inFlight.Release(weight(m))
@@ -126,7 +127,7 @@ func (p pending) wait(ctx context.Context) (Appended, error) {
 	case ack := <-p.future.Ok():
 		if !ack.Duplicate && ack.Sequence <= p.known {
 			// The number was given out before: the log has lost what had it.
-			if err := p.stream.see(ctx, p.stream.highest.Load(), ack.Sequence-1); err != nil {
+			if err := p.stream.see(ctx, p.stream.highest.Load(), ack.Sequence-p.events); err != nil {
 				return Appended{}, err
 			}
 		}

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/leatstream/leat/internal/problem"
@@ -115,6 +116,7 @@ func (s *Stream) appendTogether(ctx context.Context, records []Record, indexes [
 	if err != nil {
 		return 0, err
 	}
+	p.events = uint64(len(indexes))
 	a, err := p.wait(ctx)
 	return a.Position.Sequence(), err
 }
@@ -146,13 +148,19 @@ func (s *Stream) firstAnswer(ctx context.Context, r *Record) ([]Appended, error)
 		return nil, err
 	}
 	first := found[0].Position.Sequence()
-	m, err := s.load(ctx, first)
+	m, err := s.next(ctx, first)
 	if err != nil || m == nil {
 		return nil, err
 	}
-	n, err := strconv.Atoi(m.Header.Get(batchHeader))
-	if err != nil {
-		n = 1 // stored alone
+	n := 1
+	if at, _, err := place(m); err != nil {
+		return nil, err
+	} else if text := m.Header.Get(batchHeader); at != first {
+		return nil, nil
+	} else if text != "" { // else it was stored alone
+		if n, err = strconv.Atoi(text); err != nil {
+			return nil, fmt.Errorf("event log: stream %s: batch of %q events: %w", s.name, text, err)
+		}
 	}
 	all := make([]Appended, n)
 	for i := range all {

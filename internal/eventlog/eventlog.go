@@ -87,6 +87,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		l.stop()
 		return nil, errors.Join(err, f.close())
 	}
+	open.Store(f.path, l)
 	return l, nil
 }
 
@@ -178,6 +179,7 @@ func (l *Log) Close() error {
 	}
 	close(l.closing)
 	l.mu.Unlock()
+	open.Delete(l.folder.path)
 
 	l.running.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -207,7 +209,7 @@ func (l *Log) takeStock(ctx context.Context) (mark, error) {
 		if err != nil {
 			return nil, err
 		}
-		m[name] = span{info.first(), info.State.Last}
+		m[name] = span{info.first(), info.State.Last, info.State.Newest}
 	}
 	return m, nil
 }

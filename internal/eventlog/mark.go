@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // A mark says that the log was stopped cleanly, and what each stream on disk held then. It is gone before anything
@@ -15,8 +16,9 @@ import (
 type mark map[string]span
 
 type span struct {
-	First uint64 `json:"first"`
-	Last  uint64 `json:"last"`
+	First  uint64    `json:"first"`
+	Last   uint64    `json:"last"`
+	Newest time.Time `json:"newest"` // when the newest event was stored
 }
 
 const markFile = "clean-shutdown.json"

@@ -93,12 +93,9 @@ func (s *Stream) Since(ctx context.Context, t time.Time) (uint64, error) {
 	return sequence, err
 }
 
-// load gives one message, nil where it is gone.
-func (s *Stream) load(ctx context.Context, sequence uint64) (found *nats.Msg, err error) {
+// next gives the first message at a sequence or after it, nil where there is none.
+func (s *Stream) next(ctx context.Context, sequence uint64) (found *nats.Msg, err error) {
 	err = s.get(ctx, getRequest{Sequence: sequence, Batch: 1}, func(m *nats.Msg) error {
-		if at, _, err := place(m); err != nil || at != sequence {
-			return err
-		}
 		found = m
 		return nil
 	})

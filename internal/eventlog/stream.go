@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,14 +101,13 @@ func (s *Stream) adopt(ctx context.Context, c *contract.Stream, info *streamInfo
 		s.log.logger.Error("the stream's incarnations cannot be read: positions given out before are void", "stream", s.name, "error", err)
 		lineage = NewLineage()
 	}
-	last := info.State.Last
-	before, clean := s.log.found[s.name]
-	if last != before.Last || !clean {
-		s.log.logger.Info("the stream begins a new incarnation", "stream", s.name, "last", last, "stopped", clean, "lastBefore", before.Last)
-		if clean {
-			last = min(last, before.Last)
-		}
-		lineage = lineage.Renew(last)
+	end, whole, err := s.survived(ctx, info)
+	if err != nil {
+		return err
+	}
+	if !whole {
+		s.log.logger.Info("the stream begins a new incarnation", "stream", s.name, "after", end)
+		lineage = lineage.Renew(end)
 	}
 	s.lineage = lineage
 	s.config = s.configure(c)
@@ -150,6 +150,44 @@ func (s *Stream) configure(c *contract.Stream) jetstream.StreamConfig {
 
 func (s *Stream) stored() bool { return s.durability != contract.None }
 func (s *Stream) onDisk() bool { return s.durability == contract.Disk }
+
+// survived tells whether the stream is known to hold all that it held at the last clean stop, and else which of its
+// events is the newest that is left.
+//
+// JetStream's word is not enough. Where its index is as new as the events, a tail that was torn off changes neither the
+// last sequence nor the number of events: what was there is just missing when it is read. Where the index is older, as
+// after a kill, the last sequence goes back, and the numbers are given out again.
+func (s *Stream) survived(ctx context.Context, info *streamInfo) (end uint64, whole bool, err error) {
+	before, clean := s.log.found[s.name]
+	if end, err = s.newest(ctx, info); err != nil {
+		return 0, false, err
+	}
+	switch {
+	case !clean:
+		return end, false, nil
+	case end != before.Last:
+		return min(end, before.Last), false, nil
+	case info.State.Messages == 0 && before.First <= before.Last && time.Now().Before(before.Newest.Add(info.Config.MaxAge)):
+		return before.First - 1, false, nil // nothing is left, and age has not taken it
+	}
+	return end, true, nil
+}
+
+// newest gives the sequence of the newest event that can be read; of a stream with none, its last.
+func (s *Stream) newest(ctx context.Context, info *streamInfo) (uint64, error) {
+	last := info.State.Last
+	if info.State.Messages == 0 {
+		return last, nil
+	}
+	var failed error
+	// The number of sequences up to the newest: from the next one on there is nothing more.
+	n := sort.Search(int(last-info.State.First)+1, func(i int) bool {
+		m, err := s.next(ctx, last-uint64(i))
+		failed = errors.Join(failed, err)
+		return m != nil || err != nil
+	})
+	return last - uint64(n), failed
+}
 
 // folder is where JetStream keeps the stream.
 func (s *Stream) folder() string {
@@ -232,10 +270,11 @@ func (s *Stream) position(sequence uint64) event.Position {
 type streamInfo struct {
 	Config storedConfig `json:"config"`
 	State  struct {
-		Messages uint64 `json:"messages"`
-		Bytes    uint64 `json:"bytes"`
-		First    uint64 `json:"first_seq"`
-		Last     uint64 `json:"last_seq"`
+		Messages uint64    `json:"messages"`
+		Bytes    uint64    `json:"bytes"`
+		First    uint64    `json:"first_seq"`
+		Last     uint64    `json:"last_seq"`
+		Newest   time.Time `json:"last_ts"`
 	} `json:"state"`
 }
 

@@ -103,11 +103,8 @@ func TestCloudEventsThatAreRefusedSayWhy(t *testing.T) {
 
 func TestASubjectIsTheRoomAndNothingWithoutKeys(t *testing.T) {
 	s := newServer(t)
-	said := func(more string) string {
-		return `{"specversion":"1.0","type":"said","source":"/s","id":"` + more + `","data":{}` + more + `}`
-	}
-	s.post(t, "/events/chat", strings.Replace(said(""), `"id":""`, `"id":"1","subject":"a/b"`, 1), structured)
-	s.post(t, "/events/chat", strings.Replace(said(""), `"id":""`, `"id":"2"`, 1), structured)
+	s.post(t, "/events/chat", `{"specversion":"1.0","type":"said","source":"/s","id":"1","subject":"a/b","data":{}}`, structured)
+	s.post(t, "/events/chat", `{"specversion":"1.0","type":"said","source":"/s","id":"2","data":{}}`, structured)
 	entries := s.stored(t, "chat")
 	if len(entries) != 2 || entries[0].Key.String() != "a/b" || entries[1].Key.String() != "default" {
 		t.Errorf("stored: %+v", entries)

@@ -22,10 +22,24 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if problem.From(err).Kind == problem.Internal && r.Context().Err() == nil {
 			in.logger.ErrorContext(r.Context(), "publish", "stream", r.PathValue("stream"), "error", err)
 		}
+		drain(r, problem.From(err).Kind)
 		problem.Write(w, err)
 		return
 	}
 	answer.write(w)
+}
+
+// maxDrain is how much of a refused body is read and thrown away.
+const maxDrain = 2 * maxRequestBytes
+
+// drain reads what is left of a refused body: many clients do not look for an answer before they have sent all, and
+// would tell their users of a broken pipe instead of what was wrong. Nobody waits for the end of an endless upload, nor
+// for a body that Expect: 100-continue has kept back.
+func drain(r *http.Request, kind problem.Kind) {
+	known := 0 < r.ContentLength && r.ContentLength <= maxDrain
+	if r.Header.Get("Expect") == "" && (known || kind == problem.TooLarge && r.ContentLength < 0) {
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrain) // the answer goes out in any case
+	}
 }
 
 // answer refuses what it can before the body is read: a client that sent Expect: 100-continue then keeps it.

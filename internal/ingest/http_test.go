@@ -1,7 +1,11 @@
 package ingest_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -53,7 +57,7 @@ func TestRequestsThatAreRefusedSayWhatWouldBeRight(t *testing.T) {
 		"white space":            {"/events/plain", " \n", nil, 400, "", "is empty"},
 		"a number":               {"/events/plain", `7`, nil, 400, "", "number at byte 0"},
 		"broken":                 {"/events/plain", `{"type":"note","data":{"a":tru}}`, nil, 400, "", "byte 30, in /data/a"},
-		"cut":                    {"/events/plain", `{"type":"note","data":{"a":1`, nil, 400, "", "byte 28: it ends too early"},
+		"cut":                    {"/events/plain", `{"type":"note","data":{"a":1`, nil, 400, "", "byte 28, in /data: it ends too early"},
 		"goes on":                {"/events/plain", note + note, nil, 400, "", "byte 25"},
 		"duplicate name":         {"/events/plain", `{"type":"note","data":{"a":1,"a":2}}`, nil, 400, "", "byte 29, in /data/a: duplicate"},
 		"type twice":             {"/events/plain", `{"type":"note","type":"note","data":{}}`, nil, 400, "", "duplicate"},
@@ -250,6 +254,42 @@ func TestConditionsHoldPerKey(t *testing.T) {
 	}
 }
 
+func TestAConditionWithoutKeysIsTheStreams(t *testing.T) {
+	s := newServer(t)
+	first := s.post(t, "/events/plain", `{"type":"note","data":{}}`, "If-None-Match: *")
+	if r := s.post(t, "/events/plain", `{"type":"any","data":{}}`, "If-None-Match: *"); first.Status != 201 || r.Status != 412 || r.Position != first.ID {
+		t.Errorf("not the first: %d %s", r.Status, r.Text)
+	}
+	if r := s.post(t, "/events/plain", `{"type":"any","data":{}}`, `If-Match: "`+first.ID+`"`); r.Status != 201 {
+		t.Errorf("the newest: %d %s", r.Status, r.Text)
+	}
+	if r := s.post(t, "/events/plain", `{"type":"note","data":{}}`, `If-Match: "`+first.ID+`"`); r.Status != 412 {
+		t.Errorf("of another type since: %d %s", r.Status, r.Text)
+	}
+}
+
+func TestABodyOfUnknownLengthIsBounded(t *testing.T) {
+	s := newServer(t)
+	endless := io.LimitReader(repeated(' '), 9<<20)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/events/plain", endless)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if r := send(t, request); r.Status != 413 || !strings.Contains(r.Detail, "8388608 bytes") {
+		t.Errorf("got %d %s", r.Status, r.Text)
+	}
+}
+
+type repeated byte
+
+func (b repeated) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(b)
+	}
+	return len(p), nil
+}
+
 func TestAnArrayIsStoredWholeOrNotAtAll(t *testing.T) {
 	s := newServer(t)
 	body := "[" + strings.Repeat(`{"type":"note","data":{"a":1}},`, 999) + `{"type":"note","data":7}]`
@@ -285,4 +325,21 @@ func (s *server) published(t *testing.T, stream string) float64 {
 	}
 	t.Fatalf("no leat_events_published_total of stream %s", stream)
 	return 0
+}
+
+func TestARefusalDoesNotAskForTheBody(t *testing.T) {
+	s := newServer(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /events/ordrs HTTP/1.1\r\nHost: leat\r\nContent-Type: application/json\r\n"+
+		"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	status, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.HasPrefix(status, "HTTP/1.1 404") {
+		t.Errorf("got %q, %v", status, err)
+	}
 }

@@ -197,11 +197,8 @@ func kindName(k jsontext.Kind) string {
 
 // end makes sure that nothing but white space follows.
 func (d *decoder) end() error {
-	switch _, err := d.ReadToken(); {
-	case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-		return nil
-	case err != nil:
-		return notJSON(d.what, err)
+	if rest := bytes.TrimLeft(d.text[d.InputOffset():], " \t\r\n"); len(rest) > 0 {
+		return problem.New(problem.Malformed, "%s goes on after its JSON value, at byte %d: it has to be one value", d.what, len(d.text)-len(rest))
 	}
-	return problem.New(problem.Malformed, "%s goes on after its JSON value, before byte %d: it has to be one value", d.what, d.InputOffset())
+	return nil
 }

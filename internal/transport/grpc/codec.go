@@ -4,6 +4,8 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
+
+	"github.com/leatstream/leat/internal/problem"
 )
 
 // An encoded message is on its way as it is: the frames of events are encoded once, in the hub, and every
@@ -13,10 +15,20 @@ type encoded struct {
 	read  progress // told as the transport gets on with a large message
 }
 
-// A codec is the codec of protobuf, which it says it is, for all but encoded messages.
-type codec struct{ encoding.CodecV2 }
+// An incoming message is decoded into body. What is wrong with it is kept in problem, for the handler to tell:
+// grpc-go would end the call by itself, and call it INTERNAL.
+type incoming struct {
+	body    any
+	problem error
+}
 
-func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
+// A codec is the codec of protobuf, which it says it is, for all but encoded and incoming messages.
+type codec struct {
+	encoding.CodecV2
+	limit int // of an incoming message, in bytes
+}
+
+func newCodec(limit int) codec { return codec{encoding.GetCodecV2(proto.Name), limit} }
 
 // Marshal encodes a message. The bytes of an encoded one stay referenced until they are with the kernel, longer than
 // SendMsg takes; they are garbage collected and never change.
@@ -36,6 +48,23 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 		pieces = append(pieces, mem.NewBuffer(&next, message.read))
 	}
 	return pieces, nil
+}
+
+// Unmarshal decodes a message.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	message, ok := v.(*incoming)
+	switch {
+	case !ok:
+		return c.CodecV2.Unmarshal(data, v)
+	case data.Len() > c.limit:
+		message.problem = problem.New(problem.TooLarge, "the message has %d bytes, and %d are allowed, which is the contract's "+
+			"largest event and what is around it: store the body elsewhere and publish a reference", data.Len(), c.limit)
+	default:
+		if err := c.CodecV2.Unmarshal(data, message.body); err != nil {
+			message.problem = problem.New(problem.Malformed, "the message could not be read: %w", err)
+		}
+	}
+	return nil
 }
 
 // progress is called for each piece of a large message that the transport has written. It is a mem.BufferPool in

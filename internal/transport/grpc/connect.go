@@ -32,7 +32,7 @@ func (s *service) exchange(ctx context.Context, stream grpcgo.ServerStream, conn
 	if err := stream.SendHeader(metadata.MD{}); err != nil {
 		return err
 	}
-	messages := receive[pb.ConnectRequest](s, stream)
+	messages := receive[pb.ConnectRequest](s.server, stream)
 	for {
 		select {
 		case m := <-messages:

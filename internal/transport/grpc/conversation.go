@@ -2,12 +2,14 @@ package grpc
 
 import (
 	"context"
+	"errors"
 
 	grpcgo "google.golang.org/grpc"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/problem"
 )
 
 // converse runs a stream on a connection of the hub. The handler returns as soon as the client has stopped reading:
@@ -50,22 +52,22 @@ func outcome(ctx context.Context, conn *hub.Connection, to *sender, err error) s
 	}
 }
 
-// receive hands on the client's messages one by one, at last an error: io.EOF where the client has said all. It ends
-// with the stream.
-func receive[M any](s *service, stream grpcgo.ServerStream) <-chan message[M] {
+// receive hands on the client's messages one by one; an error is a problem with that message, or else the last:
+// io.EOF where the client has said all. It ends with the stream.
+func receive[M any](s *Server, stream grpcgo.ServerStream) <-chan message[M] {
 	ctx := stream.Context()
 	method, _ := grpcgo.Method(ctx)
 	messages := make(chan message[M])
-	s.server.start(method, func() error {
+	s.start(method, func() error {
 		for {
 			m := message[M]{body: new(M)}
-			m.err = received(stream.RecvMsg(m.body), s.limit)
+			m.err = stream.RecvMsg(m.body)
 			select {
 			case messages <- m:
 			case <-ctx.Done():
 				return nil
 			}
-			if m.err != nil {
+			if m.err != nil && !isProblem(m.err) {
 				return nil
 			}
 		}
@@ -76,4 +78,9 @@ func receive[M any](s *service, stream grpcgo.ServerStream) <-chan message[M] {
 type message[M any] struct {
 	body *M
 	err  error
+}
+
+func isProblem(err error) bool {
+	_, ok := errors.AsType[*problem.Error](err)
+	return ok
 }

@@ -41,6 +41,10 @@ type Server struct {
 // as clients that keep to it exactly would be thrown out otherwise.
 const keepalivePings = 9 * time.Second
 
+// maxMessage is where grpc-go stops reading. Between the contract's limit and this one, the answer says what would be
+// right; beyond, grpc-go's own says only that it is too much.
+const maxMessage = 4 << 20
+
 // New makes a server; it starts nothing.
 func New(h *hub.Hub, in *ingest.Ingest, c *contract.Contract, logger *slog.Logger) *Server {
 	s := &Server{
@@ -50,10 +54,9 @@ func New(h *hub.Hub, in *ingest.Ingest, c *contract.Contract, logger *slog.Logge
 		stopping: make(chan struct{}),
 	}
 	s.cut, s.cutNow = context.WithCancel(context.Background())
-	limit := messageLimit(c)
 	s.grpc = grpcgo.NewServer(
-		grpcgo.ForceServerCodecV2(newCodec()),
-		grpcgo.MaxRecvMsgSize(limit),
+		grpcgo.ForceServerCodecV2(newCodec(messageLimit(c))),
+		grpcgo.MaxRecvMsgSize(maxMessage),
 		grpcgo.MaxHeaderListSize(16<<10),
 		grpcgo.ConnectionTimeout(5*time.Second), // from accept to HTTP/2's preface
 		grpcgo.SharedWriteBuffer(true),          // idle connections hold none
@@ -63,7 +66,7 @@ func New(h *hub.Hub, in *ingest.Ingest, c *contract.Contract, logger *slog.Logge
 		grpcgo.UnaryInterceptor(s.guardUnary),
 		grpcgo.StreamInterceptor(s.guardStream),
 	)
-	s.grpc.RegisterService(describe(limit), &service{server: s, hub: h, ingest: in, contract: c, limit: limit})
+	s.grpc.RegisterService(describe(), &service{server: s, hub: h, ingest: in, contract: c})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	s.health.SetServingStatus(leatv1.StreamService_ServiceDesc.ServiceName, healthv1.HealthCheckResponse_SERVING)
 	reflection.Register(s.grpc)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	grpcgo "google.golang.org/grpc"
@@ -13,15 +14,32 @@ import (
 
 // describe is StreamService's description, with problems for messages that cannot be taken: grpc-go reads the
 // message of a unary call before any interceptor.
-func describe(limit int) *grpcgo.ServiceDesc {
+func describe() *grpcgo.ServiceDesc {
 	desc := leatv1.StreamService_ServiceDesc
-	desc.Methods = append([]grpcgo.MethodDesc(nil), desc.Methods...)
+	desc.Methods = slices.Clone(desc.Methods)
 	for i, method := range desc.Methods {
 		desc.Methods[i].Handler = func(srv any, ctx context.Context, decode func(any) error, interceptor grpcgo.UnaryServerInterceptor) (any, error) {
-			return method.Handler(srv, ctx, func(message any) error { return received(decode(message), limit) }, interceptor)
+			return method.Handler(srv, ctx, func(body any) error {
+				message := &incoming{body: body}
+				if err := decode(message); err != nil || message.problem == nil {
+					return err
+				}
+				return statusOf(message.problem)
+			}, interceptor)
 		}
 	}
 	return &desc
+}
+
+// A guardedStream gives problems for messages that cannot be taken.
+type guardedStream struct{ grpcgo.ServerStream }
+
+func (s guardedStream) RecvMsg(body any) error {
+	message := &incoming{body: body}
+	if err := s.ServerStream.RecvMsg(message); err != nil {
+		return err
+	}
+	return message.problem
 }
 
 func (s *Server) guardUnary(ctx context.Context, request any, info *grpcgo.UnaryServerInfo, handler grpcgo.UnaryHandler) (response any, err error) {
@@ -34,7 +52,7 @@ func (s *Server) guardUnary(ctx context.Context, request any, info *grpcgo.Unary
 func (s *Server) guardStream(srv any, stream grpcgo.ServerStream, info *grpcgo.StreamServerInfo, handler grpcgo.StreamHandler) (err error) {
 	defer s.caught(info.FullMethod, &err)
 	if strings.HasPrefix(info.FullMethod, "/"+leatv1.StreamService_ServiceDesc.ServiceName+"/") {
-		return handler(srv, stream)
+		return s.fail(stream.Context(), handler(srv, guardedStream{stream}))
 	}
 	select {
 	case err := <-s.start(info.FullMethod, func() error { return handler(srv, stream) }):

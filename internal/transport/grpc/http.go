@@ -25,7 +25,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	response := newResponse(w)
 	defer response.close()
 	defer context.AfterFunc(s.cut, response.cut)()
-	s.grpc.ServeHTTP(response, r)
+	s.grpc.ServeHTTP(response, r.WithContext(context.WithValue(r.Context(), responseKey{}, response)))
 }
 
 func (s *Server) begin() bool {
@@ -38,21 +38,28 @@ func (s *Server) begin() bool {
 	return true
 }
 
-// A response cuts its HTTP/2 stream when a write makes no progress for hub.SlowAfter. Nothing else would wake the
-// goroutine of net/http that writes to a client that has stopped reading.
+// A response cuts its HTTP/2 stream when a write makes no progress for hub.SlowAfter: the handler cannot, because its
+// status would wait behind the write. The client then sees a reset stream instead of a status.
 type response struct {
 	http.ResponseWriter
 	controller *http.ResponseController
-	stalled    *time.Timer
+	timer      *time.Timer
+	stalled    chan struct{} // closed when a write has made no progress for hub.SlowAfter
 
 	mu   sync.Mutex // guards done, and is held while the stream is cut
 	done bool       // net/http has the ResponseWriter back
 }
 
+// responseKey is the response's in the context of its call.
+type responseKey struct{}
+
 func newResponse(w http.ResponseWriter) *response {
-	r := &response{ResponseWriter: w, controller: http.NewResponseController(w)}
-	r.stalled = time.AfterFunc(hub.SlowAfter, r.cut)
-	r.stalled.Stop()
+	r := &response{ResponseWriter: w, controller: http.NewResponseController(w), stalled: make(chan struct{})}
+	r.timer = time.AfterFunc(hub.SlowAfter, sync.OnceFunc(func() {
+		close(r.stalled)
+		r.cut()
+	}))
+	r.timer.Stop()
 	return r
 }
 
@@ -63,9 +70,9 @@ const piece = 16 << 10
 // Write writes to the client, in pieces.
 func (r *response) Write(p []byte) (n int, err error) {
 	for {
-		r.stalled.Reset(hub.SlowAfter)
+		r.timer.Reset(hub.SlowAfter)
 		written, err := r.ResponseWriter.Write(p[n:min(n+piece, len(p))])
-		r.stalled.Stop()
+		r.timer.Stop()
 		n += written
 		if err != nil || n == len(p) {
 			return n, err
@@ -75,9 +82,9 @@ func (r *response) Write(p []byte) (n int, err error) {
 
 // Flush sends what is written.
 func (r *response) Flush() {
-	r.stalled.Reset(hub.SlowAfter)
+	r.timer.Reset(hub.SlowAfter)
 	_ = r.controller.Flush() // the next write fails too, and grpc-go sees the request's context end
-	r.stalled.Stop()
+	r.timer.Stop()
 }
 
 // cut ends the stream at once; writes under way fail.
@@ -93,5 +100,5 @@ func (r *response) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done = true
-	r.stalled.Stop()
+	r.timer.Stop()
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	grpcgo "google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
@@ -18,7 +17,6 @@ import (
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
-	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/transport/grpc"
 )
 
@@ -109,40 +107,6 @@ func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 			t.Errorf("got %v, want an error", err)
 		}
 	})
-}
-
-func TestAClientThatStopsReadingIsEndedAndDelaysNobody(t *testing.T) {
-	for _, way := range []string{"native", "http"} {
-		t.Run(way, func(t *testing.T) {
-			t.Parallel() // it takes hub.SlowAfter
-			n := start(t)
-			address := map[string]string{"native": n.native, "http": n.http}[way]
-			// A window of fixed size: by default the client's grows with what it is sent.
-			leat := dial(t, n, address, grpcgo.WithStaticStreamWindowSize(64<<10), grpcgo.WithStaticConnWindowSize(1<<20))
-			stuck := leat.subscribe(t, &leatv1.SubscribeRequest{Stream: "large"})
-			reading := leat.subscribe(t, &leatv1.SubscribeRequest{Stream: "large"})
-			blob := &leatv1.PublishRequest{Event: &leatv1.Event{Stream: "large", Type: "blob", Data: []byte(`"` + strings.Repeat("x", 200<<10) + `"`)}}
-			began := time.Now()
-			for time.Since(began) < hub.SlowAfter+2*time.Second {
-				published := time.Now()
-				id := leat.publish(t, blob)
-				if got := reading.next(t); got.Id != id || time.Since(published) > 5*time.Second {
-					t.Fatalf("got %s after %v, want %s at once", got.Id, time.Since(published), id)
-				}
-				// About ten a second: enough to fill every buffer, and what the machine has time for.
-				select {
-				case <-time.After(100 * time.Millisecond):
-				case <-stuck.Context().Done():
-				}
-			}
-			err := stuck.end(t)
-			if way == "native" {
-				wantComeBack(t, err)
-			} else if status.Code(err) == codes.OK { // net/http can only reset the stream
-				t.Errorf("got %v, want an error", err)
-			}
-		})
-	}
 }
 
 func TestAPanicEndsItsCallAlone(t *testing.T) {

@@ -58,7 +58,7 @@ type node struct {
 	http   string
 }
 
-func start(t *testing.T) *node {
+func start(t testing.TB) *node {
 	t.Helper()
 	c, err := contract.Parse("leat.yaml", []byte(contractText))
 	if err != nil {
@@ -113,7 +113,15 @@ func start(t *testing.T) *node {
 	return n
 }
 
-func listen(t *testing.T) net.Listener {
+// address is that of one of the ways in: native or http.
+func (n *node) address(way string) string {
+	if way == "http" {
+		return n.http
+	}
+	return n.native
+}
+
+func listen(t testing.TB) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -134,13 +142,12 @@ func each(t *testing.T, test func(t *testing.T, leat *client)) {
 	for _, way := range []string{"native", "http"} {
 		t.Run(way, func(t *testing.T) {
 			n := start(t)
-			address := map[string]string{"native": n.native, "http": n.http}[way]
-			test(t, dial(t, n, address))
+			test(t, dial(t, n, n.address(way)))
 		})
 	}
 }
 
-func dial(t *testing.T, n *node, address string, options ...grpcgo.DialOption) *client {
+func dial(t testing.TB, n *node, address string, options ...grpcgo.DialOption) *client {
 	t.Helper()
 	conn, err := grpcgo.NewClient(address, append(options, grpcgo.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
@@ -151,7 +158,7 @@ func dial(t *testing.T, n *node, address string, options ...grpcgo.DialOption) *
 }
 
 // within bounds a test's calls, so that a hang fails with a status rather than the whole run.
-func within(t *testing.T) context.Context {
+func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
@@ -163,7 +170,7 @@ func shipped(order string) *leatv1.PublishRequest {
 	}}
 }
 
-func (c *client) publish(t *testing.T, request *leatv1.PublishRequest) string {
+func (c *client) publish(t testing.TB, request *leatv1.PublishRequest) string {
 	t.Helper()
 	response, err := c.Publish(within(t), request)
 	if err != nil {
@@ -173,7 +180,7 @@ func (c *client) publish(t *testing.T, request *leatv1.PublishRequest) string {
 }
 
 // subscribe waits until the subscription stands.
-func (c *client) subscribe(t *testing.T, request *leatv1.SubscribeRequest) *subscription {
+func (c *client) subscribe(t testing.TB, request *leatv1.SubscribeRequest) *subscription {
 	t.Helper()
 	stream, err := c.Subscribe(within(t), request)
 	if err != nil {
@@ -189,7 +196,7 @@ type subscription struct {
 	grpcgo.ServerStreamingClient[leatv1.SubscribeResponse]
 }
 
-func (s *subscription) next(t *testing.T) *leatv1.Event {
+func (s *subscription) next(t testing.TB) *leatv1.Event {
 	t.Helper()
 	response, err := s.Recv()
 	if err != nil {

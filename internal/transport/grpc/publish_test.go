@@ -134,8 +134,9 @@ func TestAnUploadStoresAndRefusesEventsAsTheyCome(t *testing.T) {
 		nowhere := shipped("or_1")
 		nowhere.Event.Stream = "nowhere"
 		tick := &leatv1.PublishRequest{Event: &leatv1.Event{Stream: "ticks", Type: "tick", Data: []byte(`{}`)}}
-		refused := []uint64{1, 2, 4, 5}
-		for _, request := range []*leatv1.PublishRequest{shipped("or_1"), bad, keyed, tick, nil, nowhere, shipped("or_2")} {
+		huge := shipped(strings.Repeat("x", 300<<10))
+		refused := []uint64{1, 2, 4, 5, 6}
+		for _, request := range []*leatv1.PublishRequest{shipped("or_1"), bad, keyed, tick, nil, nowhere, huge, shipped("or_2")} {
 			if err := upload.Send(&leatv1.PublishStreamRequest{Publish: request}); err != nil {
 				t.Fatal(err)
 			}
@@ -145,8 +146,8 @@ func TestAnUploadStoresAndRefusesEventsAsTheyCome(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := leat.subscribe(t, &leatv1.SubscribeRequest{Stream: "orders", Start: &leatv1.SubscribeRequest_Last{Last: 1}}).next(t)
-		if got.Stored != 3 || got.Refused != 4 || got.LastId != last.Id || last.GetKey() != "or_2" {
-			t.Errorf("got %v, want 3 stored and 4 refused, the last of or_2, %s", got, last.Id)
+		if got.Stored != 3 || got.Refused != 5 || got.LastId != last.Id || last.GetKey() != "or_2" {
+			t.Errorf("got %v, want 3 stored and 5 refused, the last of or_2, %s", got, last.Id)
 		}
 		for i, e := range got.Errors {
 			if e.Index != refused[i] || !strings.Contains(string(e.Problem), `"status":4`) {

@@ -15,7 +15,7 @@ import (
 type sender struct {
 	stream  grpcgo.ServerStream
 	stalled chan struct{} // closed when a send has made no progress for hub.SlowAfter
-	timer   *time.Timer
+	timer   *time.Timer   // nil over net/http, where the response sees more of it, and notices by itself
 
 	sending  atomic.Bool
 	progress atomic.Int64 // when the transport last took something, in nanoseconds
@@ -23,8 +23,10 @@ type sender struct {
 	mu sync.Mutex // held during SendMsg, which one goroutine at a time may call
 }
 
-// newSender makes a sender; its stream's handler must close it.
 func newSender(stream grpcgo.ServerStream) *sender {
+	if r, ok := stream.Context().Value(responseKey{}).(*response); ok {
+		return &sender{stream: stream, stalled: r.stalled}
+	}
 	s := &sender{stream: stream, stalled: make(chan struct{})}
 	s.timer = time.AfterFunc(hub.SlowAfter, s.check)
 	s.timer.Stop()
@@ -45,12 +47,14 @@ func (s *sender) Write(b hub.Batch) error {
 
 // send is called with mu held.
 func (s *sender) send(frame []byte) error {
-	s.progressed()
-	s.sending.Store(true)
-	s.timer.Reset(hub.SlowAfter)
+	if s.timer != nil {
+		s.progressed()
+		s.sending.Store(true)
+		s.timer.Reset(hub.SlowAfter)
+		defer s.timer.Stop()
+		defer s.sending.Store(false)
+	}
 	err := s.stream.SendMsg(&encoded{frame, s.progressed})
-	s.sending.Store(false)
-	s.timer.Stop()
 	if err != nil && closed(s.stalled) {
 		return slow()
 	}

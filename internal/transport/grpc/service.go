@@ -20,7 +20,6 @@ type service struct {
 	hub      *hub.Hub
 	ingest   *ingest.Ingest
 	contract *contract.Contract
-	limit    int // of a message, in bytes
 }
 
 // Publish stores one event.

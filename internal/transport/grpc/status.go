@@ -5,7 +5,6 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	grpcgo "google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -67,17 +66,4 @@ func (s *Server) fail(ctx context.Context, err error, more ...protoadapt.Message
 		s.logger.Error("gRPC call failed", "method", method, "error", err)
 	}
 	return statusOf(err, more...)
-}
-
-// received makes a problem of what grpc-go says about a message that it could not take; other errors are of the
-// connection, and stay.
-func received(err error, limit int) error {
-	switch status.Code(err) {
-	case codes.ResourceExhausted:
-		return statusOf(problem.New(problem.TooLarge, "the message is larger than %d bytes, the contract's largest event and "+
-			"what is around it: store the body elsewhere and publish a reference", limit))
-	case codes.Internal: // grpc-go's word for what is no message of the type; ours is for our own bugs
-		return statusOf(problem.New(problem.Malformed, "the message could not be read: %s", status.Convert(err).Message()))
-	}
-	return err
 }

@@ -21,7 +21,7 @@ func (s *service) PublishStream(stream grpcgo.ClientStreamingServer[leatv1.Publi
 	ctx := stream.Context()
 	return s.converse(stream, func(conn *hub.Connection, _ *sender) error {
 		u := &upload{ingest: s.ingest, streams: make(map[string]*ingest.Upload)}
-		err := u.run(ctx, conn, receive[leatv1.PublishStreamRequest](s, stream))
+		err := u.run(ctx, conn, receive[leatv1.PublishStreamRequest](s.server, stream))
 		response := u.close()
 		if err != nil {
 			return s.server.fail(ctx, err, protoadapt.MessageV1Of(response))
@@ -47,14 +47,17 @@ func (u *upload) run(ctx context.Context, conn *hub.Connection, messages <-chan 
 	for index := uint64(0); ; index++ {
 		select {
 		case m := <-messages:
-			if errors.Is(m.err, io.EOF) {
+			switch {
+			case errors.Is(m.err, io.EOF):
 				return nil
-			}
-			if m.err != nil {
+			case isProblem(m.err):
+				u.refuse(index, m.err)
+			case m.err != nil:
 				return m.err
-			}
-			if err := u.add(ctx, index, m.body.GetPublish()); err != nil {
-				return err
+			default:
+				if err := u.add(ctx, index, m.body.GetPublish()); err != nil {
+					return err
+				}
 			}
 		case <-conn.Ended():
 			return ended(conn, 0)

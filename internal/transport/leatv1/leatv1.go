@@ -142,7 +142,7 @@ func (s *Session) locate(m *message) error {
 	case m.stream == nil:
 		m.stream = &s.home.Stream.Name
 	case *m.stream != s.home.Stream.Name:
-		return problem.New(problem.Malformed, "%s: this connection is about stream %q alone, as its address says, and not about %q: connect to /ws for several streams",
+		return problem.New(problem.Malformed, "%s: this connection is about stream %q alone, as its address says, and not about %.100q: connect to /ws for several streams",
 			m.op, s.home.Stream.Name, *m.stream)
 	}
 	if m.key == nil && m.allKeys == nil && !s.home.Key.IsZero() {

@@ -64,7 +64,7 @@ func parse(text []byte) (message, error) {
 		switch {
 		case name == "op", name == "ref", strings.HasPrefix(name, "_"):
 		case !slices.Contains(known, name):
-			return m, problem.New(problem.Malformed, "%s: unknown member %q%s (known are op, ref, %s)",
+			return m, problem.New(problem.Malformed, "%s: unknown member %.100q%s (known are op, ref, %s)",
 				m.op, name, problem.DidYouMean(name, known), strings.Join(known, ", "))
 		case name == "data":
 			m.data = value
@@ -161,7 +161,7 @@ func (m *message) setOp(value jsontext.Value) error {
 		return err
 	}
 	if !slices.Contains(ops, *op) {
-		return problem.New(problem.Malformed, "unknown op %q%s (known are %s)", *op, problem.DidYouMean(*op, ops), strings.Join(ops, ", "))
+		return problem.New(problem.Malformed, "unknown op %.100q%s (known are %s)", *op, problem.DidYouMean(*op, ops), strings.Join(ops, ", "))
 	}
 	m.op = *op
 	return nil

@@ -45,11 +45,18 @@ func (h *Handler) live(w http.ResponseWriter, r *http.Request, req request) erro
 			return nil
 		}
 	}
-	_ = controller.SetReadDeadline(time.Time{}) // a server's ReadTimeout is for requests; not every writer has one
+	outlive(controller)
 	w.WriteHeader(http.StatusOK)
 	err = res.run(r.Context(), newChunkWriter(w, controller), first)
 	res.close(err, r.Context().Err() != nil)
 	return nil
+}
+
+// outlive lifts the server's ReadTimeout and WriteTimeout, which mean ordinary requests, off one that takes its time.
+// Not every writer has them.
+func outlive(controller *http.ResponseController) {
+	_ = controller.SetReadDeadline(time.Time{})
+	_ = controller.SetWriteDeadline(time.Time{})
 }
 
 func (h *Handler) subscribe(ctx context.Context, req request) (*response, error) {

@@ -34,13 +34,14 @@ type vectorWriter struct {
 	rest   net.Buffers // of frames, what is not written yet
 }
 
-// Write goes on as long as there is progress: after each SlowAfter that the client has taken something in, however
-// little, it has another one.
+// Write goes on as long as there is progress, however little. It looks each quarter of SlowAfter, since a deadline
+// tells that something was taken, but not when.
 func (w *vectorWriter) Write(b hub.Batch) error {
 	w.frames = append(w.frames[:0], b.Frames...)
 	w.rest = w.frames
+	progress := time.Now()
 	for len(w.rest) > 0 {
-		if err := w.conn.SetWriteDeadline(time.Now().Add(hub.SlowAfter)); err != nil {
+		if err := w.conn.SetWriteDeadline(time.Now().Add(hub.SlowAfter / 4)); err != nil {
 			return fmt.Errorf("%w: %w", errGone, err)
 		}
 		written, err := w.rest.WriteTo(w.conn)
@@ -48,7 +49,9 @@ func (w *vectorWriter) Write(b hub.Batch) error {
 		case err == nil:
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return fmt.Errorf("%w: %w", errGone, err)
-		case written == 0:
+		case written > 0:
+			progress = time.Now()
+		case time.Since(progress) >= hub.SlowAfter:
 			return errSlow
 		}
 	}

@@ -10,8 +10,10 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/transport/leatv1"
 )
 
 // A client is one open WebSocket: a goroutine that reads, one that waits for the server to end it, and its
@@ -37,6 +39,21 @@ type session interface {
 
 // closeSlow is the close code for a client that is too slow.
 const closeSlow ws.StatusCode = 4408
+
+// converse gives the connection its session, in the subprotocol's framing.
+func (c *client) converse(ctx context.Context, h *Handler, subprotocol string, sub *hub.Subscription) (begin func() error, err error) {
+	if subprotocol != leatV1 {
+		f := newFlat(h.ingest, c.hub, *sub, &c.out, c.logger)
+		c.session = f
+		return f.open(ctx)
+	}
+	s := leatv1.New(h.hub, h.ingest, c.hub, contract.WebSocket, leatv1.Framing{Name: "websocket leat.v1", Frame: appendText}, &c.out, h.logger)
+	c.session = s
+	if sub == nil {
+		return func() error { return nil }, nil
+	}
+	return s.Open(ctx, *sub)
+}
 
 // take gives the client its connection; early is what was read of it before.
 func (c *client) take(conn net.Conn, early []byte) {

@@ -31,7 +31,7 @@ func idle(t testing.TB) *httptest.Server {
 }
 
 func withoutLog() (*hub.Hub, *websocket.Handler) {
-	c := &contract.Contract{Streams: []*contract.Stream{{Name: "orders", MaxEventBytes: 64 << 10}}}
+	c := &contract.Contract{Streams: []*contract.Stream{{Name: "orders", MaxEventBytes: 64 << 10, Transports: []contract.Transport{contract.WebSocket}}}}
 	registry := prometheus.NewRegistry()
 	h := hub.New(hub.Options{Logger: slog.New(slog.DiscardHandler), Registry: registry})
 	h.Add(c.Streams[0], noLog{})

@@ -137,7 +137,7 @@ func (f *flat) decode(message []byte) (ingest.Event, error) {
 	}
 	for _, m := range found.others {
 		if m.name != "data" {
-			return ingest.Event{}, problem.New(problem.Malformed, "unknown member %q%s: events of type %q have the members type and data in the flat framing",
+			return ingest.Event{}, problem.New(problem.Malformed, "unknown member %.100q%s: events of type %q have the members type and data in the flat framing",
 				m.name, problem.DidYouMean(m.name, []string{"data"}), e.Type)
 		}
 		e.Data = message[m.begin:m.end]

@@ -5,10 +5,13 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/problem"
 )
 
@@ -20,7 +23,7 @@ const (
 
 // checkUpgrade refuses a request that does not ask for a WebSocket as RFC 6455, section 4.2.1, has it.
 func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
-	if r.ProtoMajor != 1 {
+	if r.ProtoMajor != 1 || r.ProtoMinor < 1 {
 		return problem.New(problem.Malformed, "%s is a WebSocket endpoint, and opens over HTTP/1.1, not %s", r.URL.Path, r.Proto)
 	}
 	if r.Method != http.MethodGet || !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket") {
@@ -81,8 +84,10 @@ func (c *client) upgrade(w http.ResponseWriter, r *http.Request, subprotocol str
 	answer.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	_ = header.Write(&answer) // to memory
 	answer.WriteString("\r\n")
-	// The connection is no longer HTTP's, so a client that is gone by now is for the first read to notice.
-	_ = c.out.write([][]byte{[]byte(answer.String())})
+	_ = conn.SetWriteDeadline(time.Now().Add(hub.SlowAfter))
+	if _, err := io.WriteString(conn, answer.String()); err != nil {
+		_ = conn.Close() // it is no longer HTTP's to answer: the first read notices
+	}
 	return nil
 }
 

@@ -22,7 +22,7 @@ func (h *Handler) subscription(r *http.Request) (*hub.Subscription, error) {
 	if r.PathValue("stream") == "" {
 		for name := range query {
 			if !strings.HasPrefix(name, "_") {
-				return nil, problem.New(problem.Malformed, "unknown parameter %q: /ws takes none, because nothing is subscribed until a message asks for it", name)
+				return nil, problem.New(problem.Malformed, "unknown parameter %.100q: /ws takes none, because nothing is subscribed until a message asks for it", name)
 			}
 		}
 		return nil, nil
@@ -48,7 +48,7 @@ func (h *Handler) subscription(r *http.Request) (*hub.Subscription, error) {
 
 func set(p *hub.Params, name string, values []string) error {
 	if !slices.Contains(parameters, name) {
-		return problem.New(problem.Malformed, "unknown parameter %q%s (known are %s)",
+		return problem.New(problem.Malformed, "unknown parameter %.100q%s (known are %s)",
 			name, problem.DidYouMean(name, parameters), strings.Join(parameters, ", "))
 	}
 	if name == "eventTypes" {

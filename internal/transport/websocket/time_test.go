@@ -2,7 +2,11 @@ package websocket_test
 
 import (
 	"bufio"
+	"bytes"
+	"context"
+	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -11,8 +15,15 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/eventlog"
+	"github.com/leatstream/leat/internal/eventlog/memlog"
 	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/transport/websocket"
 )
 
 // A pipe is a response writer whose connection is one end of a net.Pipe, for tests with fake time.
@@ -27,17 +38,23 @@ func (p pipe) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return p.conn, bufio.NewReadWriter(bufio.NewReader(p.conn), bufio.NewWriter(io.Discard)), nil
 }
 
-// dialPipe opens /ws within a bubble; when it is given the hub, the server can end the connection.
+// dialPipe opens /ws within a bubble.
 func dialPipe(t *testing.T) (net.Conn, *hub.Hub) {
 	t.Helper()
 	h, handler := withoutLog()
+	return openPipe(t, handler, "/ws", "leat.v1", ""), h
+}
+
+func openPipe(t *testing.T, handler http.Handler, path, subprotocol, stream string) net.Conn {
+	t.Helper()
 	ours, theirs := net.Pipe()
-	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(handshake("/ws", "leat.v1"))))
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(handshake(path, subprotocol))))
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.SetPathValue("stream", stream)
 	go handler.ServeHTTP(pipe{conn: theirs}, r.WithContext(t.Context()))
-	return upgraded(t, ours), h
+	return upgraded(t, ours)
 }
 
 func within(t *testing.T, since time.Time, want time.Duration) {
@@ -124,6 +141,62 @@ func TestASlowClientGetsTheRestOfItsFrameBeforeTheCloseFrame(t *testing.T) {
 		}
 		_ = conn.Close()
 	})
+}
+
+// Events come to the socket as slices of many frames, so a slow client can be cut off anywhere within.
+func TestAClientThatStopsAmongEventsGetsWholeFramesBeforeTheCloseFrame(t *testing.T) {
+	for _, cut := range []int{1, 100, 999, 1003, 1500} {
+		synctest.Test(t, func(t *testing.T) {
+			declared := &contract.Stream{Name: "levels", MaxEventBytes: 1 << 20, Heartbeat: time.Minute, Slow: contract.SlowReplay, Durability: contract.Memory,
+				Transports: []contract.Transport{contract.WebSocket}, Events: []*contract.EventType{{Name: "level"}}}
+			log := memlog.New(declared)
+			for i := range 100 {
+				data := fmt.Sprint(i)
+				if i == 50 {
+					data = `"` + strings.Repeat("x", 70_000) + `"` // its frame has the longest kind of header
+				}
+				if _, err := log.Append(t.Context(), eventlog.Record{Type: event.MustType("level"), Data: []byte(data)}, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			registry := prometheus.NewRegistry()
+			h := hub.New(hub.Options{Logger: slog.New(slog.DiscardHandler), Registry: registry})
+			h.Add(declared, log)
+			ctx, stop := context.WithCancel(t.Context())
+			go func() { _ = h.Run(ctx) }()
+			defer stop()
+			c := &contract.Contract{Streams: []*contract.Stream{declared}}
+			in := ingest.New(slog.New(slog.DiscardHandler), registry)
+			conn := openPipe(t, websocket.New(c, h, in, slog.New(slog.DiscardHandler)), "/ws/levels?after=earliest", "", "levels")
+
+			head := make([]byte, cut)
+			if _, err := io.ReadFull(conn, head); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(22500 * time.Millisecond) // of the bubble
+			rest := io.MultiReader(bytes.NewReader(head), conn)
+			got := 0
+			for ; ; got++ {
+				f, err := ws.ReadFrame(rest)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if f.Header.OpCode == ws.OpClose {
+					if closeCode(f) != 4408 {
+						t.Errorf("got close %d, want 4408", closeCode(f))
+					}
+					break
+				}
+				if want := fmt.Sprintf(`{"type":"level","data":%d}`, got); got != 50 && string(f.Payload) != want {
+					t.Fatalf("cut at %d: event %d is %.100s", cut, got, f.Payload)
+				}
+			}
+			if got == 0 || got == 100 {
+				t.Errorf("cut at %d: %d events came before the close frame", cut, got)
+			}
+			_ = conn.Close()
+		})
+	}
 }
 
 func TestDrainClosesWith1012AndWaitsAMomentForTheAnswer(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
-	"github.com/leatstream/leat/internal/transport/leatv1"
 )
 
 // A Handler answers GET /ws, /ws/{stream} and /ws/{stream}/{key} (path values "stream" and "key"). Connections
@@ -84,19 +83,4 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, conn *hub.Conn
 	}
 	go c.run(ctx, begin)
 	return nil
-}
-
-// converse gives the connection its session, in the subprotocol's framing.
-func (c *client) converse(ctx context.Context, h *Handler, subprotocol string, sub *hub.Subscription) (begin func() error, err error) {
-	if subprotocol != leatV1 {
-		f := newFlat(h.ingest, c.hub, *sub, &c.out, c.logger)
-		c.session = f
-		return f.open(ctx)
-	}
-	s := leatv1.New(h.hub, h.ingest, c.hub, contract.WebSocket, leatv1.Framing{Name: "websocket leat.v1", Frame: appendText}, &c.out, h.logger)
-	c.session = s
-	if sub == nil {
-		return func() error { return nil }, nil
-	}
-	return s.Open(ctx, *sub)
 }

@@ -1,0 +1,27 @@
+package eventlog
+
+import "context"
+
+// EscapeKey and UnescapeKey are for tests.
+var (
+	EscapeKey   = escapeKey
+	UnescapeKey = unescapeKey
+)
+
+// Lose removes all that the stream holds, so that its sequence goes back to 0 while the log runs.
+func (s *Stream) Lose(ctx context.Context) error {
+	if err := s.log.api.DeleteStream(ctx, s.stream); err != nil {
+		return err
+	}
+	_, err := s.log.api.CreateStream(ctx, s.config)
+	return err
+}
+
+// Consumers counts the consumers of the stream.
+func (s *Stream) Consumers(ctx context.Context) (int, error) {
+	stream, err := s.log.api.Stream(ctx, s.stream)
+	if err != nil {
+		return 0, err
+	}
+	return stream.CachedInfo().State.Consumers, nil
+}

@@ -1,0 +1,169 @@
+package grpc_test
+
+import (
+	"bytes"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	grpcgo "google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+	"github.com/leatstream/leat/internal/hub"
+)
+
+func blob() *leatv1.PublishRequest {
+	return &leatv1.PublishRequest{Event: &leatv1.Event{Stream: "large", Type: "blob", Data: []byte(`"` + strings.Repeat("x", 200<<10) + `"`)}}
+}
+
+func TestAClientThatStopsReadingIsEndedAndDelaysNobody(t *testing.T) {
+	t.Parallel() // it takes hub.SlowAfter
+	for _, way := range []string{"native", "http"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			n := start(t)
+			// A window of fixed size: by default the client's grows with what it is sent.
+			leat := dial(t, n, n.address(way), grpcgo.WithStaticStreamWindowSize(64<<10), grpcgo.WithStaticConnWindowSize(1<<20))
+			stuck := leat.subscribe(t, &leatv1.SubscribeRequest{Stream: "large"})
+			reading := leat.subscribe(t, &leatv1.SubscribeRequest{Stream: "large"})
+			ticks := time.NewTicker(100 * time.Millisecond) // the machine is not to be kept busy
+			defer ticks.Stop()
+			for began := time.Now(); time.Since(began) < hub.SlowAfter+2*time.Second; <-ticks.C {
+				published := time.Now()
+				id := leat.publish(t, blob())
+				if got := reading.next(t); got.Id != id || time.Since(published) > 5*time.Second {
+					t.Fatalf("got %s after %v, want %s at once", got.Id, time.Since(published), id)
+				}
+			}
+			err := stuck.end(t)
+			if way == "native" {
+				wantComeBack(t, err)
+			} else if status.Code(err) == codes.OK { // net/http can only reset the stream
+				t.Errorf("got %v, want an error", err)
+			}
+		})
+	}
+}
+
+func TestAClientThatReadsSlowlyIsNotEnded(t *testing.T) {
+	t.Parallel() // it takes hub.SlowAfter
+	for _, way := range []string{"native", "http"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			n := start(t)
+			leat := dial(t, n, n.native)
+			slow := newTrickle(t, n.address(way))
+			for range 3 { // more than is buffered on the way: each waits for the one before
+				leat.publish(t, blob())
+			}
+			rest := uint32(3 * 200 << 10)
+			ticks := time.NewTicker(time.Second)
+			defer ticks.Stop()
+			for began := time.Now(); time.Since(began) < hub.SlowAfter+2*time.Second; <-ticks.C {
+				slow.take(t, 8<<10)
+				rest -= 8 << 10
+			}
+			slow.take(t, rest) // all three came: the end of a stream comes after what is buffered, and so would show here
+		})
+	}
+}
+
+// A trickle is a subscriber that takes just as much as the test says, down in HTTP/2's frames.
+type trickle struct {
+	framer *http2.Framer
+}
+
+func newTrickle(t *testing.T, address string) *trickle {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(40 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	request, err := proto.Marshal(&leatv1.SubscribeRequest{Stream: "large"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var headers bytes.Buffer
+	encoder := hpack.NewEncoder(&headers)
+	for _, field := range [][2]string{
+		{":method", "POST"}, {":scheme", "http"}, {":path", leatv1.StreamService_Subscribe_FullMethodName},
+		{":authority", address}, {"content-type", "application/grpc"}, {"te", "trailers"},
+	} {
+		if err := encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := conn.Write([]byte(http2.ClientPreface)); err != nil {
+		t.Fatal(err)
+	}
+	s := &trickle{http2.NewFramer(conn, conn)}
+	for _, err := range []error{
+		s.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}),
+		s.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: headers.Bytes(), EndHeaders: true}),
+		s.framer.WriteData(1, true, append([]byte{0, 0, 0, 0, byte(len(request))}, request...)),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.until(t, func(frame http2.Frame) bool { // the subscription stands
+		_, ok := frame.(*http2.HeadersFrame)
+		return ok
+	})
+	return s
+}
+
+// take opens the window, and waits until as much has come.
+func (s *trickle) take(t *testing.T, n uint32) {
+	t.Helper()
+	for stream := range uint32(2) {
+		if err := s.framer.WriteWindowUpdate(stream, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.until(t, func(frame http2.Frame) bool {
+		switch frame := frame.(type) {
+		case *http2.DataFrame:
+			n -= frame.Length
+		case *http2.HeadersFrame, *http2.RSTStreamFrame, *http2.GoAwayFrame:
+			t.Fatalf("the stream has ended: %v", frame)
+		}
+		return n == 0
+	})
+}
+
+func (s *trickle) until(t *testing.T, done func(http2.Frame) bool) {
+	t.Helper()
+	for {
+		frame, err := s.framer.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch frame := frame.(type) {
+		case *http2.SettingsFrame:
+			if !frame.IsAck() {
+				err = s.framer.WriteSettingsAck()
+			}
+		case *http2.PingFrame:
+			if !frame.IsAck() {
+				err = s.framer.WritePing(true, frame.Data)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done(frame) {
+			return
+		}
+	}
+}

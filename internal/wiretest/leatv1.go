@@ -1,0 +1,229 @@
+package wiretest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+	"google.golang.org/grpc"
+)
+
+// messages is a connection of leat.v1 messages.
+type messages interface {
+	send(ctx context.Context, text []byte) error
+	receive(ctx context.Context) ([]byte, error)
+	close()
+}
+
+func (s Subscription) subscribe() []byte {
+	m := map[string]any{"op": "subscribe", "ref": "s", "stream": s.Stream}
+	if s.Key != "" {
+		m["key"] = s.Key
+	}
+	if s.AllKeys {
+		m["allKeys"] = true
+	}
+	if len(s.EventTypes) > 0 {
+		m["eventTypes"] = s.EventTypes
+	}
+	if s.After != "" {
+		m["after"] = s.After
+	}
+	if !s.Since.IsZero() {
+		m["since"] = s.Since.Format(time.RFC3339Nano)
+	}
+	if s.Last > 0 {
+		m["last"] = s.Last
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+// v1Reader reads one subscription of a leat.v1 connection.
+type v1Reader struct {
+	messages
+	start, lastID string
+}
+
+func openV1(ctx context.Context, m messages, sub Subscription) (Reader, error) {
+	if err := m.send(ctx, sub.subscribe()); err != nil {
+		m.close()
+		return nil, err
+	}
+	text, err := m.receive(ctx)
+	if err != nil {
+		m.close()
+		return nil, err
+	}
+	var answer struct{ Op, ID, Ref string }
+	if err := json.Unmarshal(text, &answer); err != nil || answer.Op != "subscribed" || answer.Ref != "s" {
+		m.close()
+		return nil, fmt.Errorf("the answer to subscribe: %s", text)
+	}
+	return &v1Reader{m, answer.ID, answer.ID}, nil
+}
+
+func (r *v1Reader) Next(ctx context.Context) (Event, error) {
+	for {
+		text, err := r.receive(ctx)
+		if err != nil {
+			return Event{}, err
+		}
+		if !bytes.HasPrefix(text, []byte(`{"op":"event","stream":`)) {
+			return Event{}, fmt.Errorf("not an event: %s", text)
+		}
+		e, err := parseEnvelope(text)
+		if err != nil {
+			return Event{}, err
+		}
+		if e.ID != "" {
+			r.lastID = e.ID
+		}
+		if e.Type != "leat.heartbeat" {
+			return e, nil
+		}
+	}
+}
+
+func (r *v1Reader) Start() string  { return r.start }
+func (r *v1Reader) LastID() string { return r.lastID }
+func (r *v1Reader) Close()         { r.close() }
+
+func publishV1(ctx context.Context, m messages, stream, key, eventType, data string) (string, error) {
+	defer m.close()
+	message := map[string]any{"op": "publish", "ref": 8, "stream": stream, "type": eventType, "data": json.RawMessage(data)}
+	if key != "" {
+		message["key"] = key
+	}
+	text, err := json.Marshal(message)
+	if err != nil {
+		return "", err
+	}
+	if err := m.send(ctx, text); err != nil {
+		return "", err
+	}
+	if text, err = m.receive(ctx); err != nil {
+		return "", err
+	}
+	var answer struct {
+		Op  string
+		Ref int
+		ID  string
+	}
+	if err := json.Unmarshal(text, &answer); err != nil || answer.Op != "ack" || answer.Ref != 8 {
+		return "", fmt.Errorf("the answer to publish: %s", text)
+	}
+	return answer.ID, nil
+}
+
+// Sockets.
+
+type socket struct {
+	conn      *websocket.Conn
+	transport *http.Transport
+}
+
+func dialSocket(ctx context.Context, s *Server, path string, dial Dial) (messages, error) {
+	transport := &http.Transport{DialContext: dial}
+	conn, response, err := websocket.Dial(ctx, strings.Replace(s.URL, "http", "ws", 1)+path, &websocket.DialOptions{
+		HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{"leat.v1"}})
+	if err != nil {
+		transport.CloseIdleConnections()
+		return nil, err
+	}
+	if response.Body != nil {
+		response.Body.Close()
+	}
+	conn.SetReadLimit(4 << 20)
+	return &socket{conn, transport}, nil
+}
+
+func (s *socket) send(ctx context.Context, text []byte) error {
+	return s.conn.Write(ctx, websocket.MessageText, text)
+}
+
+func (s *socket) receive(ctx context.Context) ([]byte, error) {
+	kind, text, err := s.conn.Read(ctx)
+	if err == nil && kind != websocket.MessageText {
+		err = errors.New("a binary message")
+	}
+	return text, err
+}
+
+func (s *socket) close() {
+	_ = s.conn.CloseNow()
+	s.transport.CloseIdleConnections()
+}
+
+func webSocketWire() Wire {
+	return Wire{"websocket", func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
+		m, err := dialSocket(ctx, s, "/ws", dial)
+		if err != nil {
+			return nil, err
+		}
+		return openV1(ctx, m, sub)
+	}, func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
+		m, err := dialSocket(ctx, s, "/ws", Plain)
+		if err != nil {
+			return "", err
+		}
+		return publishV1(ctx, m, stream, key, eventType, data)
+	}}
+}
+
+// gRPC's Connect carries the same messages.
+
+type connectStream struct {
+	grpc.BidiStreamingClient[leatv1.ConnectRequest, leatv1.ConnectResponse]
+	conn *grpc.ClientConn
+}
+
+func dialConnect(ctx context.Context, s *Server, dial Dial) (messages, error) {
+	conn, err := dialGRPC(s.GRPC, dial)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := leatv1.NewStreamServiceClient(conn).Connect(ctx)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &connectStream{stream, conn}, nil
+}
+
+func (c *connectStream) send(_ context.Context, text []byte) error {
+	return c.Send(&leatv1.ConnectRequest{Json: text})
+}
+
+func (c *connectStream) receive(context.Context) ([]byte, error) {
+	answer, err := c.Recv()
+	return answer.GetJson(), err
+}
+
+func (c *connectStream) close() { c.conn.Close() }
+
+func connectWire() Wire {
+	return Wire{"grpc-connect", func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
+		m, err := dialConnect(ctx, s, dial)
+		if err != nil {
+			return nil, err
+		}
+		return openV1(ctx, m, sub)
+	}, func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
+		m, err := dialConnect(ctx, s, Plain)
+		if err != nil {
+			return "", err
+		}
+		return publishV1(ctx, m, stream, key, eventType, data)
+	}}
+}

@@ -1,0 +1,243 @@
+package wiretest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func (s Subscription) path(prefix string) string {
+	path := prefix + s.Stream
+	if s.Key != "" {
+		path += "/" + url.PathEscape(s.Key)
+	}
+	query := url.Values{}
+	if s.AllKeys {
+		query.Set("allKeys", "true")
+	}
+	if len(s.EventTypes) > 0 {
+		query["eventTypes"] = s.EventTypes
+	}
+	if s.After != "" && !s.Resume {
+		query.Set("after", s.After)
+	}
+	if !s.Since.IsZero() {
+		query.Set("since", s.Since.Format(time.RFC3339Nano))
+	}
+	if s.Last > 0 {
+		query.Set("last", strconv.Itoa(s.Last))
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return path
+}
+
+// get opens a streaming GET.
+func get(ctx context.Context, s *Server, sub Subscription, accept string, dial Dial) (*http.Response, func(), error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+sub.path("/events/"), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Header.Set("Accept", accept)
+	if sub.Resume {
+		r.Header.Set("Last-Event-ID", sub.After)
+	}
+	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true}
+	response, err := transport.RoundTrip(r)
+	if err != nil {
+		transport.CloseIdleConnections()
+		return nil, nil, err
+	}
+	closeAll := func() {
+		response.Body.Close()
+		transport.CloseIdleConnections()
+	}
+	if response.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(response.Body)
+		closeAll()
+		return nil, nil, fmt.Errorf("%s: %s", response.Status, text)
+	}
+	return response, closeAll, nil
+}
+
+func sseWire() Wire {
+	return Wire{"sse", func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
+		response, closeAll, err := get(ctx, s, sub, "text/event-stream", dial)
+		if err != nil {
+			return nil, err
+		}
+		r := &sseReader{lines: bufio.NewReaderSize(response.Body, 2<<20), close: closeAll, lastID: sub.resumeID()}
+		if _, err := r.block(); err != nil {
+			closeAll()
+			return nil, err
+		}
+		r.start = r.lastID
+		return r, nil
+	}, publishHTTP}
+}
+
+func (s Subscription) resumeID() string {
+	if s.After == "earliest" || s.After == "latest" {
+		return ""
+	}
+	return s.After
+}
+
+// sseReader reads an event stream as the WHATWG HTML standard says, section "Interpreting an event stream".
+type sseReader struct {
+	lines         *bufio.Reader
+	close         func()
+	start, lastID string
+	pending       string // an id seen in the block that is not over yet
+}
+
+// block reads up to an empty line, and gives the event if one was dispatched.
+func (r *sseReader) block() (*Event, error) {
+	var e Event
+	var data []string
+	id := r.lastID
+	for {
+		line, err := r.lines.ReadString('\n')
+		if err != nil {
+			return nil, err
+		}
+		line = strings.TrimSuffix(line, "\n")
+		if strings.Contains(line, "\r") {
+			return nil, fmt.Errorf("a CR in the line %q", line)
+		}
+		if line == "" {
+			break
+		}
+		name, value, _ := strings.Cut(line, ":")
+		value = strings.TrimPrefix(value, " ")
+		switch name {
+		case "event":
+			e.Type = value
+		case "data":
+			data = append(data, value)
+		case "id":
+			id = value
+		case "retry", "":
+		default:
+			return nil, fmt.Errorf("an unknown field in the line %q", line)
+		}
+	}
+	r.lastID = id
+	if len(data) == 0 {
+		return nil, nil
+	}
+	e.ID, e.Data = id, strings.Join(data, "\n")
+	return &e, nil
+}
+
+func (r *sseReader) Next(context.Context) (Event, error) {
+	for {
+		if e, err := r.block(); err != nil || e != nil {
+			if e == nil {
+				e = &Event{}
+			}
+			return *e, err
+		}
+	}
+}
+
+func (r *sseReader) Start() string  { return r.start }
+func (r *sseReader) LastID() string { return r.lastID }
+func (r *sseReader) Close()         { r.close() }
+
+func ndjsonWire() Wire {
+	return Wire{"ndjson", func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
+		response, closeAll, err := get(ctx, s, sub, "application/x-ndjson", dial)
+		if err != nil {
+			return nil, err
+		}
+		return &ndjsonReader{bufio.NewReaderSize(response.Body, 2<<20), closeAll, sub.resumeID()}, nil
+	}, publishHTTP}
+}
+
+type ndjsonReader struct {
+	lines  *bufio.Reader
+	close  func()
+	lastID string
+}
+
+func (r *ndjsonReader) Next(context.Context) (Event, error) {
+	for {
+		line, err := r.lines.ReadBytes('\n')
+		if err != nil {
+			return Event{}, err
+		}
+		e, err := parseEnvelope(bytes.TrimSuffix(line, []byte("\n")))
+		if err != nil {
+			return Event{}, err
+		}
+		if e.ID != "" {
+			r.lastID = e.ID
+		}
+		if e.Type != "leat.heartbeat" {
+			return e, nil
+		}
+	}
+}
+
+func (r *ndjsonReader) Start() string  { return "" }
+func (r *ndjsonReader) LastID() string { return r.lastID }
+func (r *ndjsonReader) Close()         { r.close() }
+
+// parseEnvelope reads an envelope, and insists on the order of its members.
+func parseEnvelope(text []byte) (Event, error) {
+	var e struct {
+		Op, Stream, ID, Type, Key, Time string
+		Data                            json.RawMessage
+	}
+	if err := json.Unmarshal(text, &e); err != nil {
+		return Event{}, fmt.Errorf("%q: %w", text, err)
+	}
+	at := -1
+	for _, member := range []string{`"stream":`, `"id":`, `"type":`, `"key":`, `"time":`, `"data":`} {
+		if i := bytes.Index(text, []byte(member)); i >= 0 && i < bytes.Index(text, []byte(`"data":`))+1 {
+			if i < at {
+				return Event{}, fmt.Errorf("%s is out of order in %s", member, text)
+			}
+			at = i
+		}
+	}
+	return Event{e.Stream, e.ID, e.Type, e.Key, e.Time, string(e.Data)}, nil
+}
+
+func publishHTTP(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
+	body := `{"type":"` + eventType + `","data":` + data + `}`
+	path := "/events/" + stream
+	if key != "" {
+		path += "/" + url.PathEscape(key)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode >= 300 {
+		return "", fmt.Errorf("%s: %s", response.Status, text)
+	}
+	var answer struct{ ID string }
+	err = json.Unmarshal(text, &answer)
+	return answer.ID, err
+}

@@ -1,0 +1,114 @@
+package wiretest
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// A Subscription is what a test asks for, with the parameters as they go over the wire.
+type Subscription struct {
+	Stream     string
+	Key        string // empty: none
+	AllKeys    bool
+	EventTypes []string
+	After      string // empty: not given
+	Resume     bool   // After goes as Last-Event-ID where the wire has it
+	Since      time.Time
+	Last       int
+}
+
+// An Event is what a client saw.
+type Event struct {
+	Stream, ID, Type, Key, Time string
+	Data                        string
+}
+
+// A Reader reads one subscription.
+type Reader interface {
+	// Start is the id that the wire showed as the start.
+	Start() string
+	// Next gives the next event, control events too; heartbeats move nothing and are left out, but for those of a
+	// Reader that was asked for them.
+	Next(ctx context.Context) (Event, error)
+	// LastID is what the client would resume from.
+	LastID() string
+	Close()
+}
+
+// A Wire is a way to subscribe.
+type Wire struct {
+	Name string
+	// Subscribe opens a subscription through dial, which a test may use to cut or slow the connection.
+	Subscribe func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error)
+	// Publish stores one event and gives its id.
+	Publish func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error)
+}
+
+// Dial opens a connection to a server.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Plain dials with nothing in between.
+func Plain(ctx context.Context, network, address string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, address)
+}
+
+// CutAfter dials connections that break when the client has read so many bytes.
+func CutAfter(n int64) Dial {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := Plain(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		c := &cutConn{Conn: conn}
+		c.left.Store(n)
+		return c, nil
+	}
+}
+
+// A cutConn gives its reader so many bytes, and then breaks with a reset.
+type cutConn struct {
+	net.Conn
+	left atomic.Int64
+}
+
+func (c *cutConn) Read(p []byte) (int, error) {
+	left := c.left.Load()
+	if left <= 0 {
+		if tcp, ok := c.Conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
+		c.Conn.Close()
+		return 0, net.ErrClosed
+	}
+	if int64(len(p)) > left {
+		p = p[:left]
+	}
+	n, err := c.Conn.Read(p)
+	c.left.Add(-int64(n))
+	return n, err
+}
+
+// Wires are all ways to subscribe.
+func Wires() []Wire {
+	return []Wire{sseWire(), ndjsonWire(), webSocketWire(), grpcWire("grpc", false), grpcWire("grpc-public", true), connectWire()}
+}
+
+// Each runs a test over every wire.
+func Each(t *testing.T, test func(t *testing.T, w Wire)) {
+	for _, w := range Wires() {
+		t.Run(w.Name, func(t *testing.T) { test(t, w) })
+	}
+}
+
+// Timeout bounds how long a test waits for anything.
+const Timeout = 20 * time.Second
+
+// Context ends with the test, or after Timeout.
+func Context(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
+	t.Cleanup(cancel)
+	return ctx
+}

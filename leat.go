@@ -1,0 +1,160 @@
+// Package leat is the streaming server as a library: it serves the streams of one contract over Server-Sent Events,
+// WebSocket and gRPC, in any Go program. Open it, mount Handler in a mux, and Publish.
+package leat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/admin"
+	"github.com/leatstream/leat/internal/eventlog"
+	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/problem"
+	"github.com/leatstream/leat/internal/transport/grpc"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// A Server serves one contract. It has no listener of its own: mount Handler, and give ServeGRPC one.
+type Server struct {
+	contract *contract.Contract
+	logger   *slog.Logger
+	registry *prometheus.Registry
+	log      *eventlog.Log
+	hub      *hub.Hub
+	ingest   *ingest.Ingest
+	grpc     *grpc.Server
+	public   http.Handler
+	admin    http.Handler
+	stop     context.CancelFunc // ends the hub
+	stopped  chan error         // the hub has ended
+}
+
+// Open starts the event log and makes a server of the contract. ctx bounds the opening alone. Everything that Open
+// starts ends with Close.
+func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server, error) {
+	var o settings
+	for _, option := range options {
+		option(&o)
+	}
+	if o.logger == nil {
+		o.logger = slog.New(slog.DiscardHandler)
+	}
+	if missing := c.NotBuilt(); len(missing) > 0 {
+		return nil, contract.Errors(missing)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	log, err := eventlog.Open(ctx, eventlog.Options{Dir: o.data, Logger: o.logger, Registry: registry})
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		contract: c,
+		logger:   o.logger,
+		registry: registry,
+		log:      log,
+		hub:      hub.New(hub.Options{Logger: o.logger, Registry: registry, TailEvents: o.tailEvents}),
+		ingest:   ingest.New(o.logger, registry),
+		stopped:  make(chan error, 1),
+	}
+	for _, declared := range c.Streams {
+		stored, err := log.Stream(ctx, declared)
+		if err != nil {
+			return nil, errors.Join(err, log.Close())
+		}
+		s.hub.Add(declared, stored)
+		s.ingest.Add(declared, stored)
+	}
+	s.grpc = grpc.New(s.hub, s.ingest, c, o.logger)
+	s.admin = admin.New(registry, s.Ready)
+	s.public = s.routes(o)
+	run, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go func() { s.stopped <- s.hub.Run(run) }()
+	return s, nil
+}
+
+// Handler is all of the public listener: subscribing, publishing, health, and gRPC where the request is HTTP/2
+// (for h2c, the http.Server needs Protocols with UnencryptedHTTP2).
+func (s *Server) Handler() http.Handler { return s.public }
+
+// AdminHandler is the admin listener: metrics, profiles and health. It is not for the public.
+func (s *Server) AdminHandler() http.Handler { return s.admin }
+
+// ServeGRPC serves the gRPC services on a listener of their own, at half the cost per message, until Close.
+func (s *Server) ServeGRPC(l net.Listener) error { return s.grpc.Serve(l) }
+
+// An Event is what Publish takes.
+type Event struct {
+	Type string
+	Key  string    // empty: where the contract finds it in the data, or the default room
+	Time time.Time // zero: when the event log stores it
+	Data any       // marshalled as JSON; json.RawMessage as it is
+	// IdempotencyKey makes a repeat within 2 minutes store nothing and give the first one's position.
+	IdempotencyKey string
+}
+
+// Publish checks an event against the contract and stores it. It returns when the event is as durable as the
+// contract asks, with its position (zero on a stream of durability none). The error says what is wrong, as an HTTP
+// client would be told.
+func (s *Server) Publish(ctx context.Context, stream string, e Event) (event.Position, error) {
+	data, err := json.Marshal(e.Data)
+	if err != nil {
+		return event.Position{}, fmt.Errorf("publish to %s: data of %s: %w", stream, e.Type, err)
+	}
+	given := ingest.Event{Type: e.Type, Data: data}
+	if e.Key != "" {
+		given.Key = &e.Key
+	}
+	if !e.Time.IsZero() {
+		text := e.Time.Format(time.RFC3339Nano)
+		given.Time = &text
+	}
+	result, err := s.ingest.Publish(ctx, stream, given, ingest.Options{IdempotencyKey: e.IdempotencyKey})
+	if err != nil {
+		return event.Position{}, fmt.Errorf("publish to %s: %w", stream, err)
+	}
+	return result.ID, nil
+}
+
+// Ready asks the event log for a round trip; an error says why the server should get no requests now.
+func (s *Server) Ready(ctx context.Context) error {
+	select {
+	case <-s.hub.Draining():
+		return problem.New(problem.Draining, "this node is shutting down")
+	default:
+		return s.log.Ping(ctx)
+	}
+}
+
+// Drain says goodbye to every client, spread evenly over a time, and returns when the last one has gone, or ctx
+// ends. From now on Ready fails and new subscriptions are sent elsewhere.
+func (s *Server) Drain(ctx context.Context, over time.Duration) error {
+	s.grpc.SetDraining()
+	return s.hub.Drain(ctx, over)
+}
+
+// closePatience is how long Close waits for clients that take no goodbye.
+const closePatience = 2 * time.Second
+
+// Close ends all connections and closes the event log cleanly. Drain first to be gentle.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
+	if err := s.Drain(ctx, 0); err != nil {
+		s.logger.Warn("closing with clients that took no goodbye", "error", err)
+	}
+	s.grpc.Stop(ctx)
+	s.stop()
+	return errors.Join(<-s.stopped, s.log.Close())
+}

@@ -1,0 +1,34 @@
+package leat
+
+import "log/slog"
+
+// An Option changes how a Server is opened.
+type Option func(*settings)
+
+type settings struct {
+	data       string
+	logger     *slog.Logger
+	origins    []string
+	loopback   bool
+	tailEvents int
+}
+
+// WithData keeps the event log in a folder, which one process at a time can have. Without it the log is in a
+// temporary folder that goes with Close.
+func WithData(dir string) Option { return func(s *settings) { s.data = dir } }
+
+// WithLogger takes the process's own log lines. Without it there are none.
+func WithLogger(l *slog.Logger) Option { return func(s *settings) { s.logger = l } }
+
+// WithOrigins lets pages of these origins (https://app.example.com, or * for all) read, publish and open WebSockets;
+// pages of the server's own origin always can.
+func WithOrigins(origins ...string) Option {
+	return func(s *settings) { s.origins = append(s.origins, origins...) }
+}
+
+// WithLoopback lets pages of any localhost origin in too: for a server that listens on loopback alone.
+func WithLoopback() Option { return func(s *settings) { s.loopback = true } }
+
+// WithTail bounds how many of a stream's newest events are kept in memory (4,096 where not said); older ones are
+// read from the event log.
+func WithTail(events int) Option { return func(s *settings) { s.tailEvents = events } }
