@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Hurry makes the waits between connections a thousand times shorter.
-func (c *Client) Hurry() { c.pause = time.Millisecond }
+// Hurry makes the waits between connections short.
+func (c *Client) Hurry() { c.firstPause, c.maxAsked = 2*time.Millisecond, 5*time.Millisecond }
 
 // Through makes the client's requests go through rt.
 func (c *Client) Through(rt http.RoundTripper) { c.http = &http.Client{Transport: rt} }

@@ -203,17 +203,13 @@ func (f *follower) ended(e *event.Event) error {
 	return &endError{end.Reason}
 }
 
-// Waits between connections.
-const (
-	firstPause = time.Second
-	maxPause   = 30 * time.Second
-	maxAsked   = 5 * time.Minute // what a server can ask for
-)
+// maxPause is where doubling ends.
+const maxPause = 30 * time.Second
 
 // pause is how long to wait before the next connection: what the server asked for, else a draw from a range that
 // doubles with each failure ("full jitter"), so that the clients of a server that went down do not come back as one.
 func (f *follower) pause(err error) time.Duration {
-	ceiling := min(maxPause, f.client.pause<<min(max(f.failures-1, 0), 10))
+	ceiling := min(maxPause, f.client.firstPause<<min(max(f.failures-1, 0), 10))
 	drawn := rand.N(ceiling) //nolint:gosec // no secret hangs on it
 	asked := f.wait
 	f.wait = 0
@@ -228,7 +224,7 @@ func (f *follower) pause(err error) time.Duration {
 	case asked == 0:
 		return drawn
 	case f.failures <= 1:
-		return min(asked, maxAsked)
+		return min(asked, f.client.maxAsked)
 	}
-	return min(asked+drawn, maxAsked)
+	return min(asked+drawn, f.client.maxAsked)
 }

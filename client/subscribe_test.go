@@ -186,7 +186,11 @@ func TestTheServersWishWhenToComeBackIsHeeded(t *testing.T) {
 			defer server.Close()
 			enough := errors.New("enough")
 			transport := map[string]client.Transport{"text/event-stream": client.SSE}[c.accept]
-			_, err := first(t.Context(), newClient(t, server.URL), client.Subscription{
+			patient, err := client.New(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = first(t.Context(), patient, client.Subscription{
 				Stream: "orders", Transport: transport, After: "earliest",
 				Lost: func(reason error, wait time.Duration) error {
 					if wait != c.want {
