@@ -52,6 +52,7 @@ func TestARealServerMayComeAndGo(t *testing.T) {
 }
 
 func expectAll(ctx context.Context, t *testing.T, c *client.Client, s client.Subscription, total int) {
+	t.Helper()
 	n := 0
 	for e, err := range c.Subscribe(ctx, s) {
 		if err != nil {
