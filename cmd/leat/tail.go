@@ -171,7 +171,7 @@ func (t *tail) disconnected(reason error, wait time.Duration) error {
 		text = "the connection broke off"
 	}
 	t.lost, t.behind = true, true
-	t.notes.warn("%s; trying again in %s", text, wait.Round(100*time.Millisecond))
+	t.notes.warnf("%s; trying again in %s", text, wait.Round(100*time.Millisecond))
 	return nil
 }
 
