@@ -216,6 +216,8 @@ func (h *history) takeStock(torn bool) {
 			}
 			if end := h.sequence(next); end > max(newest, told) {
 				h.t.Fatalf("a page behind %s ends at %s, with no gap", newestID, next)
+			} else if newest < end {
+				h.holes = append(h.holes, hole{newest, end})
 			}
 			break
 		}
@@ -228,15 +230,15 @@ func (h *history) takeStock(torn bool) {
 		delete(h.stored, lost)
 	}
 	for _, c := range h.clients {
+		if newest < h.last {
+			c.disconnect() // what lies in its buffers was true when it was sent
+		}
 		if c.begun && c.at > newest {
 			c.lost = true
 		}
 		if c.lost {
 			c.end = newestID
 		}
-	}
-	if newest < h.last {
-		h.holes = append(h.holes, hole{newest, h.last})
 	}
 	h.last = newest
 }
