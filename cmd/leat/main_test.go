@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -29,7 +31,7 @@ func TestTheCommandLineDoesWhatTheScriptsSay(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "end": end, "get": get, "follow": follow, "lines": lines, "status": exitStatus,
+			"start": start, "end": end, "get": get, "status": exitStatus, "hold": hold, "follow": follow, "lines": lines,
 		},
 	})
 }
@@ -84,20 +86,59 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 
 // end stops what start began, and checks the exit status:
 //
-//	end NAME TERM|INT STATUS
+//	end NAME TERM|INT|TWICE STATUS
+//
+// TWICE is a second SIGTERM while it drains.
 func end(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
-		ts.Fatalf("usage: end NAME TERM|INT STATUS")
+		ts.Fatalf("usage: end NAME TERM|INT|TWICE STATUS")
 	}
 	cmd := started(ts)[args[0]]
 	if cmd == nil {
 		ts.Fatalf("nothing called %s was started", args[0])
 	}
-	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt}
+	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "TWICE": syscall.SIGTERM}
 	ts.Check(cmd.Process.Signal(signals[args[1]]))
+	if args[1] == "TWICE" {
+		awaitLog(ts, args[0], "draining")
+		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+	}
 	tooLate := time.AfterFunc(within, func() { _ = cmd.Process.Kill() })
 	defer tooLate.Stop()
 	checkStatus(ts, cmd.Wait(), args[2])
+}
+
+// awaitLog reads a server's log until it has a text.
+func awaitLog(ts *testscript.TestScript, name, text string) {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(within); !strings.Contains(ts.ReadFile(name+".log"), text); <-again.C {
+		if time.Now().After(deadline) {
+			ts.Fatalf("the log of %s does not say %q:\n%s", name, text, ts.ReadFile(name+".log"))
+		}
+	}
+}
+
+// hold opens subscriptions that are read to the end of the script:
+//
+//	hold COUNT URL
+func hold(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: hold COUNT URL")
+	}
+	count, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	client := new(http.Client)
+	var readers sync.WaitGroup
+	for range count {
+		answer, err := client.Get(args[1])
+		ts.Check(err)
+		readers.Go(func() { _, _ = io.Copy(io.Discard, answer.Body) })
+		ts.Defer(func() {
+			answer.Body.Close()
+			readers.Wait()
+		})
+	}
 }
 
 // exitStatus runs a command and checks with which status it ends:

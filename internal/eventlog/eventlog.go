@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -25,6 +23,7 @@ type Log struct {
 	found   mark // what the last clean stop left; nil after an unclean one
 	logger  *slog.Logger
 	reads   *prometheus.CounterVec
+	remove  func() bool // takes reads out of the registry
 	server  *server.Server
 	publish *nats.Conn // each job has its own connection: one that both publishes and follows stalls
 	follow  *nats.Conn
@@ -76,6 +75,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		readers:  make(chan *reader, concurrentReads),
 		inFlight: semaphore.NewWeighted(maxInFlightBytes),
 		streams:  make(map[string]*Stream),
+		remove:   func() bool { return true },
 		broken:   make(chan struct{}),
 		closing:  make(chan struct{}),
 		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -110,6 +110,7 @@ func (l *Log) start(ctx context.Context, registry prometheus.Registerer) (err er
 		if err := registry.Register(l.reads); err != nil {
 			return fmt.Errorf("event log: %w", err)
 		}
+		l.remove = func() bool { return registry.Unregister(l.reads) }
 	}
 	return nil
 }
@@ -209,13 +210,14 @@ func (l *Log) takeStock(ctx context.Context) (mark, error) {
 		if err != nil {
 			return nil, err
 		}
-		m[name] = span{info.first(), info.State.Last, info.State.Newest}
+		m[name] = span{info.first(), info.State.Last, s.end(info.State.Last), info.State.Newest}
 	}
 	return m, nil
 }
 
 // stop ends what start began, in so far as it got.
 func (l *Log) stop() {
+	l.remove()
 	for len(l.readers) > 0 {
 		(<-l.readers).nc.Close()
 	}
@@ -241,46 +243,4 @@ func (l *Log) begun() (done func(), err error) {
 		l.running.Add(1)
 		return l.running.Done, nil
 	}
-}
-
-var errOccupied = errors.New("another process uses it: stop that one, or give this one a folder of its own")
-
-// A folder holds the data of one process at a time.
-type folder struct {
-	path      string
-	temporary bool
-	lock      *flock.Flock
-}
-
-func openFolder(path string) (*folder, error) {
-	f := &folder{path: path}
-	if path == "" {
-		var err error
-		if f.path, err = os.MkdirTemp("", "leat-data-"); err != nil {
-			return nil, fmt.Errorf("temporary data folder: %w", err)
-		}
-		f.temporary = true
-	}
-	if info, err := os.Stat(f.path); err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("data folder %s: it is a file: name a folder, which is made where it is missing", f.path)
-	}
-	if err := os.MkdirAll(f.path, 0o755); err != nil {
-		return nil, fmt.Errorf("data folder %s cannot be made: %w: name one that this user may write to", f.path, err)
-	}
-	f.lock = flock.New(f.file("lock"))
-	switch locked, err := f.lock.TryLock(); {
-	case err != nil:
-		return nil, fmt.Errorf("data folder %s cannot be used: %w: name one that this user may write to", f.path, err)
-	case !locked:
-		return nil, fmt.Errorf("data folder %s: %w", f.path, errOccupied)
-	}
-	return f, nil
-}
-
-// close lets the next process have the folder.
-func (f *folder) close() error {
-	if f.temporary {
-		return errors.Join(f.lock.Close(), os.RemoveAll(f.path))
-	}
-	return f.lock.Close()
 }

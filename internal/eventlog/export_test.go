@@ -25,3 +25,12 @@ func (s *Stream) Consumers(ctx context.Context) (int, error) {
 	}
 	return stream.CachedInfo().State.Consumers, nil
 }
+
+// Remove makes a hole.
+func (s *Stream) Remove(ctx context.Context, sequence uint64) error {
+	stream, err := s.log.api.Stream(ctx, s.stream)
+	if err != nil {
+		return err
+	}
+	return stream.DeleteMsg(ctx, sequence)
+}

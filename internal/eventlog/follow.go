@@ -174,7 +174,7 @@ func (f *follower) unless(ctx context.Context, err error) error {
 func (f *follower) read(messages []*nats.Msg) ([]Entry, error) {
 	entries := make([]Entry, 0, len(messages))
 	for _, m := range messages {
-		sequence, at := uint64(0), time.Now()
+		sequence, at := uint64(0), time.Now().UTC()
 		if f.stream.stored() {
 			if len(m.Data) == 0 && m.Header.Get(statusHeader) != "" {
 				continue

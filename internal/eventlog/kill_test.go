@@ -210,6 +210,22 @@ func TestWhatATornTailLostIsResetAndNeverNamedAgain(t *testing.T) {
 	}
 }
 
+func TestATornTailIsResetOnce(t *testing.T) {
+	dir := t.TempDir()
+	stopped(t, dir, 1000)
+	cut(t, dir, 50<<10)
+	var lineage string
+	for i := range 3 {
+		l := open(t, dir)
+		state := logtest.State(t, stream(t, l, blocks()))
+		shut(t, l)
+		if i > 0 && state.Lineage.String() != lineage {
+			t.Errorf("start %d: the incarnations changed from %s to %s", i+1, lineage, state.Lineage)
+		}
+		lineage = state.Lineage.String()
+	}
+}
+
 // checkLost counts those of the positions whose event is gone.
 func checkLost(t *testing.T, s *eventlog.Stream, acknowledged []event.Position) (lost int) {
 	t.Helper()

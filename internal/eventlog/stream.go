@@ -29,6 +29,7 @@ type Stream struct {
 	durability contract.Durability
 	reads      prometheus.Counter
 	batches    chan struct{} // JetStream refuses the 51st batch at once
+	torn       span          // First to Last: what was missing at the end when it was opened; zero: nothing
 
 	highest atomic.Uint64 // the last sequence ever seen
 
@@ -105,6 +106,9 @@ func (s *Stream) adopt(ctx context.Context, c *contract.Stream, info *streamInfo
 	if err != nil {
 		return err
 	}
+	if end < info.State.Last {
+		s.torn = span{First: end + 1, Last: info.State.Last}
+	}
 	if !whole {
 		s.log.logger.Info("the stream begins a new incarnation", "stream", s.name, "after", end)
 		lineage = lineage.Renew(end)
@@ -165,12 +169,21 @@ func (s *Stream) survived(ctx context.Context, info *streamInfo) (end uint64, wh
 	switch {
 	case !clean:
 		return end, false, nil
-	case end != before.Last:
-		return min(end, before.Last), false, nil
+	case end != before.End || info.State.Last != before.Last:
+		return min(end, before.End), false, nil
 	case info.State.Messages == 0 && before.First <= before.Last && time.Now().Before(before.Newest.Add(info.Config.MaxAge)):
 		return before.First - 1, false, nil // nothing is left, and age has not taken it
 	}
 	return end, true, nil
+}
+
+// end gives the sequence of the newest event at a clean stop, where last is the log's last: a tail that is known to be
+// torn is told once.
+func (s *Stream) end(last uint64) uint64 {
+	if last > 0 && last == s.torn.Last {
+		return s.torn.First - 1
+	}
+	return last
 }
 
 // newest gives the sequence of the newest event that can be read; of a stream with none, its last.

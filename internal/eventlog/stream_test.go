@@ -1,8 +1,10 @@
 package eventlog_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -281,5 +283,42 @@ func TestConcurrentRepeatsOfARequestStoreItOnce(t *testing.T) {
 	}
 	if n := strings.Count(answers[0], " "); logtest.State(t, s).Last != uint64(n) {
 		t.Errorf("%d events are stored, and %d were answered", logtest.State(t, s).Last, n)
+	}
+}
+
+func TestARetentionThatTheDiskCannotHoldIsToldAndStarts(t *testing.T) {
+	var lines bytes.Buffer
+	l, err := eventlog.Open(t.Context(), eventlog.Options{Dir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"orders", "prices", "chat"} {
+		c := logtest.Stream(contract.Disk)
+		c.Name, c.Retention.Bytes = name, 1<<50
+		logtest.Append(t, stream(t, l, c), "a", 1)
+	}
+	shut(t, l)
+	if n := strings.Count(lines.String(), "may need more than the disk has"); n != 1 {
+		t.Errorf("warned %d times, want once: %s", n, &lines)
+	}
+}
+
+func TestReadsGoOnAfterAHole(t *testing.T) {
+	l := open(t, t.TempDir())
+	s := stream(t, l, logtest.Stream(contract.Disk))
+	logtest.Append(t, s, "a", 10)
+	for sequence := uint64(4); sequence <= 7; sequence++ {
+		if err := s.Remove(t.Context(), sequence); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range []event.Key{{}, event.MustKey("a")} {
+		got, err := s.Read(t.Context(), eventlog.ReadRequest{After: 3, Key: key, Events: 2, Bytes: 1 << 20})
+		if err != nil || len(got) != 2 || got[0].Sequence() != 8 || got[1].Sequence() != 9 {
+			t.Errorf("key %q: got %v, %v, want 8 and 9", key, got, err)
+		}
+	}
+	if state := logtest.State(t, s); state.First != 1 || state.Last != 10 {
+		t.Errorf("state: got %d to %d, want 1 to 10", state.First, state.Last)
 	}
 }

@@ -19,10 +19,12 @@ const (
 	skipped              // it has been moved on over what is missing; s.gap tells of it
 )
 
-// logRetry is the pause before the log is asked again, and logPatience how long a reader waits for it.
 const (
-	logRetry    = 250 * time.Millisecond
-	logPatience = 10 * time.Second
+	logRetry    = 250 * time.Millisecond // the pause before the log is asked again
+	logPatience = 10 * time.Second       // how long a reader waits for it
+	// emptyReads is how often a read may give nothing where the log's leader has events, before they count as
+	// lost (a torn disk); the first time it can have been a replica that lags.
+	emptyReads = 4
 )
 
 var errUnreadable = errors.New("the event log cannot be read")
@@ -38,7 +40,7 @@ func (s *Subscriber) advance(ctx context.Context, take func(*block) (missing uin
 		to := st.to
 		s.resets = st.reset
 		st.mu.Unlock()
-		if s.at > to {
+		if st.live || s.at > to {
 			s.skip(to, event.GapReset)
 			return skipped, nil
 		}
@@ -64,17 +66,34 @@ func (s *Subscriber) advance(ctx context.Context, take func(*block) (missing uin
 	return inPast, s.readPast(ctx, last, take)
 }
 
+// A gap is a leat.gap that is due. It leads from what was told last, but at the start from what the client asked.
+type gap struct {
+	asked  string
+	to     event.Position
+	reason event.GapReason
+}
+
 // skip moves the cursor over what will not come, and leaves the gap to be told.
 func (s *Subscriber) skip(to uint64, reason event.GapReason) {
 	s.at = to
-	s.gap = event.NewGap(s.stream.contract.Name, s.told.String(), s.stream.position(to), reason, time.Now())
+	s.gap = &gap{to: s.stream.position(to), reason: reason}
+}
+
+// takeGap makes the event of the gap that is due.
+func (s *Subscriber) takeGap() *event.Event {
+	g := s.gap
+	s.gap = nil
+	if g.asked == "" {
+		g.asked = s.told.String()
+	}
+	return event.NewGap(s.stream.contract.Name, g.asked, g.to, g.reason, time.Now())
 }
 
 // readPast gives take a block of history; last is where the tail ended before.
 func (s *Subscriber) readPast(ctx context.Context, last uint64, take func(*block) uint64) error {
 	st := s.stream
 	var patience time.Time
-	for {
+	for empty := 1; ; empty++ {
 		v, err := st.history.read(ctx, s.key, s.at, !s.read)
 		switch {
 		case ctx.Err() != nil:
@@ -97,13 +116,20 @@ func (s *Subscriber) readPast(ctx context.Context, last uint64, take func(*block
 			return nil
 		case err == nil: // the log has nothing there: all gone, or nothing of this key
 			missing, err := s.expired(ctx)
-			if err != nil || !missing && s.key.IsZero() {
+			if err != nil {
 				break
 			}
-			if !missing {
-				s.read = true
-				s.at = max(s.at, last)
+			if missing {
+				return nil
 			}
+			if s.key.IsZero() && empty < emptyReads {
+				break
+			}
+			if s.key.IsZero() {
+				s.skip(last, event.GapExpired)
+			}
+			s.read = true
+			s.at = max(s.at, last)
 			return nil
 		}
 		if patience.IsZero() {

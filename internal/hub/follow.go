@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/leatstream/leat/internal/eventlog"
+	"github.com/leatstream/leat/internal/problem"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -42,6 +43,7 @@ func (st *stream) run(ctx context.Context) error {
 func (st *stream) followOnce(ctx context.Context) error {
 	if st.live {
 		st.beginLive()
+		defer st.deaf()
 	} else if err := st.meet(ctx); err != nil {
 		return err
 	}
@@ -106,6 +108,7 @@ func (st *stream) deliver(ctx context.Context, entries []eventlog.Entry) {
 		}
 	}
 	if st.live {
+		st.listens() // the first batch is empty, and says so
 		st.append(entries)
 	}
 }
@@ -173,12 +176,51 @@ func (st *stream) compare(ctx context.Context) error {
 	}
 }
 
-// beginLive makes the tail ready for the next event that comes by; numbering goes on.
+// beginLive makes the tail ready for the next event that comes by; numbering goes on. Whoever was there before is
+// told that something may have gone by unheard.
 func (st *stream) beginLive() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	if st.tail.started {
+		st.reset++
+		st.to = st.tail.last
+	}
 	st.tail.started = true
 	st.wakeAll()
+}
+
+// listens notes that from now on nothing published is missed.
+func (st *stream) listens() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	select {
+	case <-st.listening:
+	default:
+		close(st.listening)
+	}
+}
+
+func (st *stream) deaf() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.listening = make(chan struct{})
+}
+
+// awaitListening waits until the follower hears what is published: a subscriber of durability none stands only then.
+func (st *stream) awaitListening(ctx context.Context) error {
+	st.mu.Lock()
+	listening := st.listening
+	st.mu.Unlock()
+	timer := time.NewTimer(stateTimeout)
+	defer timer.Stop()
+	select {
+	case <-listening:
+		return nil
+	case <-timer.C:
+		return problem.New(problem.Unavailable, "the event log does not answer now; try again")
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func (st *stream) tailLast() uint64 {

@@ -136,6 +136,13 @@ func (h *Hub) subscriber(ctx context.Context, sub Subscription, f Format, t cont
 		return nil, fmt.Errorf("stream %s: %w", st.contract.Name, err)
 	}
 	st.join(s)
+	if st.live {
+		if err := st.awaitListening(ctx); err != nil {
+			s.Close()
+			return nil, err
+		}
+		st.standLive(s)
+	}
 	return s, nil
 }
 

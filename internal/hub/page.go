@@ -52,7 +52,7 @@ func (h *Hub) Page(ctx context.Context, sub Subscription, limit int, wait time.D
 			continue
 		}
 		caughtUp := s.at >= s.liveAt && s.gap == nil
-		if caughtUp && (len(p.Events) > 0 || wait == 0) || !h.awaitEvent(ctx, s, timer.C, caughtUp) {
+		if caughtUp && (len(p.Events) > 0 || p.Gap != nil || wait == 0) || !h.awaitEvent(ctx, s, timer.C, caughtUp) {
 			break
 		}
 	}
@@ -77,15 +77,15 @@ func (h *Hub) awaitEvent(ctx context.Context, s *Subscriber, timeout <-chan time
 
 // tell takes the subscriber's gap into the page. Of two gaps in a row the page tells one that covers both.
 func (p *Page) tell(s *Subscriber) error {
+	e := s.takeGap()
 	var gap event.Gap
-	if err := json.Unmarshal(s.gap.Data, &gap); err != nil {
+	if err := json.Unmarshal(e.Data, &gap); err != nil {
 		return err
 	}
 	if p.Gap != nil {
 		gap.After = p.Gap.After
 	}
-	p.Gap, p.Next = &gap, s.gap.Position
-	s.counters.gaps(s.gap)
-	s.told, s.gap = s.gap.Position, nil
+	p.Gap, p.Next, s.told = &gap, e.Position, e.Position
+	s.counters.gaps(e)
 	return nil
 }

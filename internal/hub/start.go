@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"time"
 
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/eventlog"
@@ -12,7 +11,7 @@ import (
 // start finds where a subscription begins in what the log holds, and sets what the subscriber is told first.
 func (s *Subscriber) start(ctx context.Context, start Start) error {
 	if s.stream.live {
-		return nil // join puts it at the tail's end
+		return nil // it stands at the tail's end once the follower listens
 	}
 	state, err := s.stream.asker.state(ctx)
 	if err != nil {
@@ -47,22 +46,22 @@ func (s *Subscriber) start(ctx context.Context, start Start) error {
 func (s *Subscriber) resume(state eventlog.State, start Start) {
 	s.told = start.After
 	s.startID = start.After.String()
-	gap := func(to uint64, reason event.GapReason) {
+	missing := func(to uint64, reason event.GapReason) {
 		s.at = to
-		s.gap = event.NewGap(s.stream.contract.Name, start.Asked, state.Position(to), reason, time.Now())
+		s.gap = &gap{start.Asked, state.Position(to), reason}
 	}
 	if start.After.IsZero() {
-		gap(state.Last, event.GapUnknown)
+		missing(state.Last, event.GapUnknown)
 		return
 	}
 	sequence, reason := state.Locate(start.After)
 	switch oldest := state.First - 1; {
 	case reason != "":
-		gap(max(sequence, oldest), reason)
+		missing(max(sequence, oldest), reason)
 	case sequence > state.Last:
-		gap(state.Last, event.GapUnknown)
+		missing(state.Last, event.GapUnknown)
 	case sequence < oldest:
-		gap(oldest, event.GapExpired)
+		missing(oldest, event.GapExpired)
 	default:
 		s.at = sequence
 	}

@@ -34,6 +34,8 @@ type stream struct {
 	byType map[string]map[*Subscriber]struct{}    // to some types of every key; each stands under each of its types
 	eager  map[*Subscriber]struct{}               // those who wait for the tail to move at all
 	count  int
+	// listening is closed while the follower of a stream of durability none hears what is published.
+	listening chan struct{}
 }
 
 func newStream(s *contract.Stream, log Log, o Options, wg *sync.WaitGroup) *stream {
@@ -50,6 +52,8 @@ func newStream(s *contract.Stream, log Log, o Options, wg *sync.WaitGroup) *stre
 		byKey:    map[event.Key]map[*Subscriber]struct{}{},
 		byType:   map[string]map[*Subscriber]struct{}{},
 		eager:    map[*Subscriber]struct{}{},
+
+		listening: make(chan struct{}),
 	}
 	st.asker = asker{ask: log.State, wg: wg}
 	st.lineage.Store(&eventlog.Lineage{})
@@ -68,9 +72,6 @@ func (st *stream) position(sequence uint64) event.Position {
 func (st *stream) join(s *Subscriber) {
 	st.mu.Lock()
 	st.count++
-	if st.live {
-		s.at = st.tail.last
-	}
 	s.resets = st.reset
 	for _, set := range st.sets(s, true) {
 		set[s] = struct{}{}
@@ -81,6 +82,13 @@ func (st *stream) join(s *Subscriber) {
 	case st.joined <- struct{}{}:
 	default:
 	}
+}
+
+// standLive puts a subscriber of durability none at the tail's end.
+func (st *stream) standLive(s *Subscriber) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	s.at, s.resets = st.tail.last, st.reset
 }
 
 // leave takes a subscriber out of the index.

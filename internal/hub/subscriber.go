@@ -20,7 +20,7 @@ type Subscriber struct {
 
 	startID string         // see StartID
 	told    event.Position // the last position that the client was given, or where delivery starts
-	gap     *event.Event   // to be told before anything else
+	gap     *gap           // to be told before anything else
 	liveAt  uint64         // what was the newest event when the subscription began
 	liveDue bool           // leat.live is to be told at liveAt
 	met     bool           // it has been at the tail's end: from now on falling behind is slowness
@@ -70,9 +70,7 @@ func (s *Subscriber) Run(ctx context.Context, w Writer) error {
 // step does the next thing due, and waits where nothing is.
 func (s *Subscriber) step(ctx context.Context, w Writer, heartbeat *time.Timer) (sent bool, err error) {
 	if s.gap != nil {
-		gap := s.gap
-		s.gap = nil
-		return true, s.control(w, gap)
+		return true, s.control(w, s.takeGap())
 	}
 	s.batch.Frames, s.batch.Events, s.batch.Bytes = s.batch.Frames[:0], 0, 0
 	var newest *item

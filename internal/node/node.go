@@ -35,8 +35,9 @@ type Node struct {
 // Addresses are where a node listens, as URLs; empty where a listener is off.
 type Addresses struct{ Public, Admin, GRPC string }
 
-// What is left to end after the drain (answers under way, open requests to the admin listener) gets this long.
-const goodbye = 5 * time.Second
+// goodbye is for clients that take longer than the drain, and then for answers under way. It is short because a
+// browser's spare connections, opened and never used, look like those until it is over.
+const goodbye = 3 * time.Second
 
 // Run serves until ctx ends, then drains over Settings.Drain, closes the log and returns nil. A *SettingError says
 // that the settings do not allow a start.
@@ -72,6 +73,8 @@ func (n *Node) serve(ctx context.Context, server *leat.Server, bound *listeners)
 	if err := addresses.print(n.Output); err != nil {
 		n.Logger.Warn("cannot print the addresses", "error", err)
 	}
+	n.Logger.Info("serving", "contract", n.Contract.File, "public", addresses.Public, "admin", addresses.Admin,
+		"grpc", addresses.GRPC, "data", n.Settings.Data)
 	if n.Started != nil {
 		n.Started(addresses)
 	}
@@ -92,7 +95,7 @@ func (n *Node) serve(ctx context.Context, server *leat.Server, bound *listeners)
 
 // stop ends the subscriptions one by one while the listeners still answer, then the listeners.
 func (n *Node) stop(ctx context.Context, server *leat.Server, fronts []front) error {
-	n.Logger.Info("draining", "over", n.Settings.Drain)
+	n.Logger.Info("draining", "over", n.Settings.Drain.String())
 	drain, cancel := context.WithTimeout(ctx, n.Settings.Drain+goodbye)
 	defer cancel()
 	if err := server.Drain(drain, n.Settings.Drain); err != nil {

@@ -46,7 +46,8 @@ type live struct{ pending []eventlog.Entry }
 // ErrCut is what Follow returns when the follower was cut.
 var ErrCut = errors.New("memlog: the follower was cut")
 
-// New makes the log of a stream, which keeps to the contract's retention and durability.
+// New makes the log of a stream, which keeps to the contract's retention and durability. Within a testing/synctest bubble
+// it is to be made there.
 func New(c *contract.Stream) *Log {
 	return &Log{
 		contract: c, lineage: eventlog.NewLineage(), named: make(map[string]named),

@@ -8,7 +8,51 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/gofrs/flock"
 )
+
+// A folder holds the data of one process at a time.
+type folder struct {
+	path      string
+	temporary bool
+	lock      *flock.Flock
+}
+
+func openFolder(path string) (*folder, error) {
+	f := &folder{path: path}
+	if path == "" {
+		var err error
+		if f.path, err = os.MkdirTemp("", "leat-data-"); err != nil {
+			return nil, fmt.Errorf("temporary data folder: %w", err)
+		}
+		f.temporary = true
+	}
+	if info, err := os.Stat(f.path); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("data folder %s: it is a file: name a folder, which is made where it is missing", f.path)
+	}
+	if err := os.MkdirAll(f.path, 0o755); err != nil {
+		return nil, fmt.Errorf("data folder %s cannot be made: %w: name one that this user may write to", f.path, err)
+	}
+	f.lock = flock.New(f.file("lock"))
+	switch locked, err := f.lock.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("data folder %s cannot be used: %w: name one that this user may write to", f.path, err)
+	case !locked:
+		return nil, fmt.Errorf("data folder %s: another process uses it: stop that one, or give this one a folder of its own", f.path)
+	}
+	return f, nil
+}
+
+// close lets the next process have the folder.
+func (f *folder) close() error {
+	if f.temporary {
+		return errors.Join(f.lock.Close(), os.RemoveAll(f.path))
+	}
+	return f.lock.Close()
+}
+
+func (f *folder) file(name string) string { return filepath.Join(f.path, name) }
 
 // A mark says that the log was stopped cleanly, and what each stream on disk held then. It is gone before anything
 // is stored, so it is never there after a process was killed; and a stream that differs from it has lost something
@@ -18,12 +62,11 @@ type mark map[string]span
 type span struct {
 	First  uint64    `json:"first"`
 	Last   uint64    `json:"last"`
+	End    uint64    `json:"end"`    // of the newest event that was there: before Last where a torn tail is known
 	Newest time.Time `json:"newest"` // when the newest event was stored
 }
 
 const markFile = "clean-shutdown.json"
-
-func (f *folder) file(name string) string { return filepath.Join(f.path, name) }
 
 // takeMark reads the mark and removes it for good.
 func (f *folder) takeMark() (mark, error) {
