@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -91,7 +92,7 @@ func (f *follower) grpcRequest() *leatv1.SubscribeRequest {
 	case !from.since.IsZero():
 		request.Start = &leatv1.SubscribeRequest_Since{Since: timestamppb.New(from.since)}
 	case from.last != 0:
-		request.Start = &leatv1.SubscribeRequest_Last{Last: uint32(from.last)} //nolint:gosec // check saw to it
+		request.Start = &leatv1.SubscribeRequest_Last{Last: uint32(from.last)} // no overflow: check saw to it
 	}
 	return request
 }
@@ -128,6 +129,9 @@ func (c *grpcConnection) close() { _ = c.conn.Close() }
 
 func (c *grpcConnection) next(context.Context) (message, error) {
 	answer, err := c.events.Recv()
+	if status.Code(err) == codes.Unavailable && len(status.Convert(err).Details()) == 0 {
+		return message{}, fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, status.Convert(err).Message())
+	}
 	if err != nil {
 		return message{}, c.failed(err)
 	}
