@@ -18,7 +18,10 @@ import (
 type Client struct {
 	server string // without a slash at the end
 	http   *http.Client
-	pause  time.Duration // the longest after one failure; it doubles with each further one
+
+	// Waits between connections.
+	firstPause time.Duration // the longest after one failure; it doubles with each further one
+	maxAsked   time.Duration // the longest that a server can ask for
 }
 
 // New makes a client of the server at serverURL, such as http://127.0.0.1:8080: its public listener, which answers
@@ -31,7 +34,7 @@ func New(serverURL string) (*Client, error) {
 	if u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("server address %q has a query or fragment: leave them out", serverURL)
 	}
-	return &Client{server: strings.TrimRight(serverURL, "/"), http: http.DefaultClient, pause: firstPause}, nil
+	return &Client{server: strings.TrimRight(serverURL, "/"), http: http.DefaultClient, firstPause: time.Second, maxAsked: 5 * time.Minute}, nil
 }
 
 // Server is the address that New was given.

@@ -30,11 +30,12 @@ type Violation struct {
 
 // Error gives the detail and every violation.
 func (e *Error) Error() string {
-	text := e.Detail
+	parts := make([]string, 0, 1+len(e.Violations))
+	parts = append(parts, e.Detail)
 	for _, v := range e.Violations {
-		text += "; " + v.Pointer + ": " + v.Detail
+		parts = append(parts, v.Pointer+": "+v.Detail)
 	}
-	return text
+	return strings.Join(parts, "; ")
 }
 
 // An UnreachableError says that there was no answer from a server: nothing listens, or what listens is no leat server.

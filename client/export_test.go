@@ -1,13 +1,14 @@
 package client
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
 )
 
-// Hurry makes the waits between connections a thousand times shorter.
-func (c *Client) Hurry() { c.pause = time.Millisecond }
+// Hurry makes the waits between connections short.
+func (c *Client) Hurry() { c.firstPause, c.maxAsked = 2*time.Millisecond, 5*time.Millisecond }
 
 // Through makes the client's requests go through rt.
 func (c *Client) Through(rt http.RoundTripper) { c.http = &http.Client{Transport: rt} }
@@ -33,7 +34,7 @@ func ReadBlocks(in io.Reader) ([]Block, error) {
 	var blocks []Block
 	for {
 		b, err := next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return blocks, nil
 		}
 		if err != nil {

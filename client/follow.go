@@ -14,8 +14,8 @@ import (
 
 // A connection is one subscription on one connection, until that is lost.
 type connection interface {
-	// next waits for what comes next. An error that is not an *Error means that the connection is lost.
-	next() (message, error)
+	// next waits for what comes next, until ctx ends, the one that the connection was made with. An error that is not an *Error means that the connection is lost.
+	next(ctx context.Context) (message, error)
 	close()
 }
 
@@ -132,7 +132,7 @@ func (f *follower) connect(ctx context.Context, yield func(*event.Event, error) 
 	}
 	for {
 		f.watch.start(f.watch.limit())
-		m, err := conn.next()
+		m, err := conn.next(ctx)
 		f.watch.stop()
 		if err != nil {
 			return f.watch.reason(ctx, err)
@@ -203,22 +203,17 @@ func (f *follower) ended(e *event.Event) error {
 	return &endError{end.Reason}
 }
 
-// Waits between connections.
-const (
-	firstPause = time.Second
-	maxPause   = 30 * time.Second
-	maxAsked   = 5 * time.Minute // what a server can ask for
-)
+// maxPause is where doubling ends.
+const maxPause = 30 * time.Second
 
 // pause is how long to wait before the next connection: what the server asked for, else a draw from a range that
 // doubles with each failure ("full jitter"), so that the clients of a server that went down do not come back as one.
 func (f *follower) pause(err error) time.Duration {
-	ceiling := min(maxPause, f.client.pause<<min(max(f.failures-1, 0), 10))
-	drawn := time.Duration(rand.Int64N(int64(ceiling)))
+	ceiling := min(maxPause, f.client.firstPause<<min(max(f.failures-1, 0), 10))
+	drawn := rand.N(ceiling) //nolint:gosec // no secret hangs on it
 	asked := f.wait
 	f.wait = 0
-	var refused *Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*Error](err); ok {
 		asked = max(asked, refused.RetryAfter)
 	}
 	var unreachable *UnreachableError
@@ -229,7 +224,7 @@ func (f *follower) pause(err error) time.Duration {
 	case asked == 0:
 		return drawn
 	case f.failures <= 1:
-		return min(asked, maxAsked)
+		return min(asked, f.client.maxAsked)
 	}
-	return min(asked+drawn, maxAsked)
+	return min(asked+drawn, f.client.maxAsked)
 }

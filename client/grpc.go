@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -45,7 +46,7 @@ func (f *follower) dialGRPC(ctx context.Context) (connection, error) {
 		err = c.stands()
 	}
 	if err != nil {
-		conn.Close()
+		c.close()
 		if err = c.failed(err); final(err) || errors.As(err, new(*Error)) {
 			return nil, err
 		}
@@ -91,7 +92,7 @@ func (f *follower) grpcRequest() *leatv1.SubscribeRequest {
 	case !from.since.IsZero():
 		request.Start = &leatv1.SubscribeRequest_Since{Since: timestamppb.New(from.since)}
 	case from.last != 0:
-		request.Start = &leatv1.SubscribeRequest_Last{Last: uint32(from.last)}
+		request.Start = &leatv1.SubscribeRequest_Last{Last: uint32(from.last)} //nolint:gosec // check saw to it
 	}
 	return request
 }
@@ -124,10 +125,13 @@ func (c *grpcConnection) stands() error {
 	return err
 }
 
-func (c *grpcConnection) close() { c.conn.Close() }
+func (c *grpcConnection) close() { _ = c.conn.Close() }
 
-func (c *grpcConnection) next() (message, error) {
+func (c *grpcConnection) next(context.Context) (message, error) {
 	answer, err := c.events.Recv()
+	if status.Code(err) == codes.Unavailable && len(status.Convert(err).Details()) == 0 {
+		return message{}, fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, status.Convert(err).Message())
+	}
 	if err != nil {
 		return message{}, c.failed(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net/http"
 
 	"github.com/leatstream/leat/event"
 )
@@ -24,8 +23,7 @@ func (f *follower) dialNDJSON(ctx context.Context) (connection, error) {
 			return nil, err
 		}
 	}
-	url := f.client.url("events", f.subscription.Stream, f.key, f.subscription.query(f.from))
-	answer, err := f.get(ctx, url, http.Header{"Accept": {"application/x-ndjson"}})
+	answer, err := f.get(ctx, "application/x-ndjson", f.subscription.query(f.from), "") //nolint:bodyclose // close does
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +41,7 @@ func (f *follower) live() bool {
 // askNewest makes "from now on" a position. NDJSON does not tell where it begins, so a connection that is cut before
 // its first line would leave a hole; an empty page of history does tell.
 func (f *follower) askNewest(ctx context.Context) error {
-	url := f.client.url("events", f.subscription.Stream, f.key, f.subscription.query(start{after: "latest"}))
-	answer, err := f.get(ctx, url, http.Header{"Accept": {"application/json"}})
+	answer, err := f.get(ctx, "application/json", f.subscription.query(start{after: "latest"}), "")
 	var refused *Error
 	if errors.As(err, &refused) && !refused.Retryable {
 		return nil // without positions there are no pages; whatever else is wrong, the subscription will be told
@@ -75,9 +72,9 @@ func wholeLines(data []byte, atEOF bool) (int, []byte, error) {
 	return bufio.ScanLines(data, atEOF)
 }
 
-func (c *ndjsonConnection) close() { c.body.Close() }
+func (c *ndjsonConnection) close() { _ = c.body.Close() }
 
-func (c *ndjsonConnection) next() (message, error) {
+func (c *ndjsonConnection) next(context.Context) (message, error) {
 	if !c.lines.Scan() {
 		err := c.lines.Err()
 		switch {

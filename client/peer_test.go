@@ -29,6 +29,7 @@ import (
 // slice, and does on demand what a real server does only in bad moments.
 type peer struct {
 	leatv1.UnimplementedStreamServiceServer
+
 	url      string
 	listener *cuttingListener
 
@@ -42,6 +43,7 @@ func position(n int) event.Position { return event.NewPosition("b7k2", uint64(n)
 
 // newPeer starts a peer whose connections break after a number of bytes that cut draws; nil: never.
 func newPeer(t *testing.T, cut func() int) *peer {
+	t.Helper()
 	p := &peer{changed: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /events/orders", p.serveHTTP)
@@ -205,6 +207,7 @@ func mustJSON(v any) []byte {
 // A cuttingListener's connections break in the middle of what they send.
 type cuttingListener struct {
 	net.Listener
+
 	after func() int
 
 	mu    sync.Mutex // guards the field below
@@ -233,6 +236,7 @@ func (l *cuttingListener) Accept() (net.Conn, error) {
 
 type cuttingConn struct {
 	net.Conn
+
 	left int // touched by one writer at a time
 }
 
@@ -243,13 +247,14 @@ func (c *cuttingConn) Write(p []byte) (int, error) {
 	}
 	n, _ := c.Conn.Write(p[:c.left])
 	c.left = 0
-	c.Conn.Close()
+	c.Close()
 	return n, net.ErrClosed
 }
 
 var everyTransport = []client.Transport{client.NDJSON, client.SSE, client.WebSocket, client.GRPC}
 
 func newClient(t *testing.T, url string) *client.Client {
+	t.Helper()
 	c, err := client.New(url)
 	if err != nil {
 		t.Fatal(err)

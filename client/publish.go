@@ -18,9 +18,9 @@ import (
 // An Event is one to publish.
 type Event struct {
 	Type string
-	Key  string          // empty where the contract says where in the data it is
-	Time time.Time       // zero: when the log stores it
-	Data json.RawMessage // JSON
+	Key  string    // empty where the contract says where in the data it is
+	Time time.Time // zero: when the log stores it
+	Data any       // marshalled as JSON; json.RawMessage as it is, byte for byte
 
 	// IdempotencyKey makes it safe to publish the event again within two minutes: it is stored once. Without one,
 	// Publish draws one for itself.
@@ -51,12 +51,9 @@ func (c *Client) Publish(ctx context.Context, stream string, e Event) (event.Pos
 
 // body is the JSON that is sent: put together by hand, so that the data arrives byte for byte.
 func (e *Event) body() ([]byte, error) {
-	if len(bytes.TrimSpace(e.Data)) == 0 {
-		return nil, errors.New("the event has no data: give its JSON")
-	}
-	var syntax *json.SyntaxError
-	if err := json.Unmarshal(e.Data, new(json.RawMessage)); errors.As(err, &syntax) {
-		return nil, fmt.Errorf("the event's data is not valid JSON at byte %d: %w", syntax.Offset, err)
+	data, err := e.data()
+	if err != nil {
+		return nil, err
 	}
 	body := append([]byte(`{"type":`), event.AppendString(nil, e.Type)...)
 	if e.Key != "" {
@@ -69,8 +66,29 @@ func (e *Event) body() ([]byte, error) {
 	if !e.Time.IsZero() {
 		body = append(e.Time.UTC().AppendFormat(append(body, `,"time":"`...), time.RFC3339Nano), '"')
 	}
-	body = append(append(body, `,"data":`...), e.Data...)
+	body = append(append(body, `,"data":`...), data...)
 	return append(body, '}'), nil
+}
+
+func (e *Event) data() ([]byte, error) {
+	raw, ok := e.Data.(json.RawMessage)
+	if !ok {
+		var text bytes.Buffer
+		encoder := json.NewEncoder(&text)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(e.Data); err != nil {
+			return nil, fmt.Errorf("the event's data: %w", err)
+		}
+		return bytes.TrimSpace(text.Bytes()), nil
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, errors.New("the event has no data: give its JSON")
+	}
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(raw, new(json.RawMessage)); errors.As(err, &syntax) {
+		return nil, fmt.Errorf("the event's data is not valid JSON at byte %d: %w", syntax.Offset, err)
+	}
+	return raw, nil
 }
 
 func (c *Client) publishOnceOrTwice(ctx context.Context, stream string, body []byte, key string) (event.Position, error) {

@@ -20,6 +20,7 @@ type attempt struct{ Path, Key, Body string }
 
 // publishing starts a server that answers the attempts with answer, and notes them.
 func publishing(t *testing.T, answer func(n int, w http.ResponseWriter)) (*client.Client, *[]attempt) {
+	t.Helper()
 	var seen []attempt
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -43,7 +44,7 @@ func TestAnEventIsSentByteForByteAndItsPositionComesBack(t *testing.T) {
 	})
 	got, err := c.Publish(t.Context(), "orders", client.Event{
 		Type: "order.shipped", Key: `or_"1"`, Time: time.UnixMilli(1714557600123), IdempotencyKey: "mine",
-		Data: []byte(` {"orderId": "<1>", "n": 1.0} `),
+		Data: json.RawMessage(` {"orderId": "<1>", "n": 1.0} `),
 	})
 	if err != nil || got != event.NewPosition("b7k2", 1042) {
 		t.Errorf("got %v, %v, want b7k2-1042", got, err)
@@ -55,12 +56,25 @@ func TestAnEventIsSentByteForByteAndItsPositionComesBack(t *testing.T) {
 	}
 }
 
+func TestDataOfAnyTypeIsSentAsItsJSON(t *testing.T) {
+	c, seen := publishing(t, func(_ int, w http.ResponseWriter) { io.WriteString(w, `{"id":"b7k2-1"}`) })
+	order := struct {
+		ID string `json:"orderId"`
+	}{"<1>"}
+	if _, err := c.Publish(t.Context(), "orders", client.Event{Type: "order.shipped", Data: order}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := (*seen)[0].Body, `{"type":"order.shipped","data":{"orderId":"<1>"}}`; got != want {
+		t.Errorf("sent %s, want %s", got, want)
+	}
+}
+
 func TestAnEventWithoutPositionIsNoError(t *testing.T) {
 	c, _ := publishing(t, func(_ int, w http.ResponseWriter) {
 		w.WriteHeader(http.StatusAccepted)
 		io.WriteString(w, `{}`)
 	})
-	if got, err := c.Publish(t.Context(), "cursors", client.Event{Type: "moved", Data: []byte(`1`)}); err != nil || !got.IsZero() {
+	if got, err := c.Publish(t.Context(), "cursors", client.Event{Type: "moved", Data: json.RawMessage(`1`)}); err != nil || !got.IsZero() {
 		t.Errorf("got %v, %v, want no position and no error", got, err)
 	}
 }
@@ -70,7 +84,7 @@ func TestARefusalSaysAllThatTheServerSaid(t *testing.T) {
 		refuse(w, 422, `{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"the data of order.shipped is not what the contract says",
 			"retryable":false,"errors":[{"pointer":"/data/orderId","detail":"is required"},{"pointer":"/data/when","detail":"is no date-time"}]}`)
 	})
-	_, err := c.Publish(t.Context(), "orders", client.Event{Type: "order.shipped", Data: []byte(`{}`)})
+	_, err := c.Publish(t.Context(), "orders", client.Event{Type: "order.shipped", Data: json.RawMessage(`{}`)})
 	want := &client.Error{
 		Status: 422, Detail: "the data of order.shipped is not what the contract says",
 		Violations: []client.Violation{{Pointer: "/data/orderId", Detail: "is required"}, {Pointer: "/data/when", Detail: "is no date-time"}},
@@ -89,7 +103,7 @@ func TestAWaitThatTheServerNamesIsTold(t *testing.T) {
 		w.Header().Set("Retry-After", "3")
 		refuse(w, 503, `{"status":503,"detail":"this node is shutting down; the event was not stored","retryable":true}`)
 	})
-	_, err := c.Publish(t.Context(), "orders", client.Event{Type: "order.shipped", Data: []byte(`{}`)})
+	_, err := c.Publish(t.Context(), "orders", client.Event{Type: "order.shipped", Data: json.RawMessage(`{}`)})
 	var got *client.Error
 	if !errors.As(err, &got) || !got.Retryable || got.RetryAfter != 3*time.Second {
 		t.Errorf("got %#v, want a retryable error with 3 s", err)
@@ -105,7 +119,7 @@ func TestABrokenConnectionIsTriedOnceMoreWithTheSameIdempotencyKey(t *testing.T)
 		}
 		io.WriteString(w, `{"id":"b7k2-7","duplicate":true}`)
 	})
-	got, err := c.Publish(t.Context(), "orders", client.Event{Type: "order.shipped", Data: []byte(`{}`)})
+	got, err := c.Publish(t.Context(), "orders", client.Event{Type: "order.shipped", Data: json.RawMessage(`{}`)})
 	if err != nil || got != event.NewPosition("b7k2", 7) {
 		t.Errorf("got %v, %v, want b7k2-7", got, err)
 	}
@@ -122,7 +136,7 @@ func TestAStreamThatTakesNoIdempotencyKeyGetsNone(t *testing.T) {
 		}
 		io.WriteString(w, `{}`)
 	})
-	if _, err := c.Publish(t.Context(), "cursors", client.Event{Type: "moved", Data: []byte(`{}`)}); err != nil {
+	if _, err := c.Publish(t.Context(), "cursors", client.Event{Type: "moved", Data: json.RawMessage(`{}`)}); err != nil {
 		t.Error(err)
 	}
 	if len(*seen) != 2 || (*seen)[0].Key == "" || (*seen)[1].Key != "" {
@@ -133,7 +147,7 @@ func TestAStreamThatTakesNoIdempotencyKeyGetsNone(t *testing.T) {
 func TestWhatCannotBeAnEventIsNotSent(t *testing.T) {
 	c, seen := publishing(t, func(int, http.ResponseWriter) {})
 	for _, e := range []client.Event{
-		{Type: "a"}, {Type: "a", Data: json.RawMessage(`{"a":}`)}, {Type: "a", Data: json.RawMessage(`1},"x":{`)},
+		{Type: "a", Data: json.RawMessage(nil)}, {Type: "a", Data: make(chan int)}, {Type: "a", Data: json.RawMessage(`{"a":}`)}, {Type: "a", Data: json.RawMessage(`1},"x":{`)},
 		{Type: "a", Data: json.RawMessage(`1`), Key: ".."},
 	} {
 		if _, err := c.Publish(t.Context(), "orders", e); err == nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -29,14 +30,13 @@ type sseConnection struct {
 
 func (f *follower) dialSSE(ctx context.Context) (connection, error) {
 	from := f.from
-	header := http.Header{"Accept": {"text/event-stream"}}
-	if !from.resume.IsZero() {
-		header.Set("Last-Event-ID", from.resume.String())
+	lastEventID := from.resume.String()
+	if lastEventID != "" {
 		from = start{}
 	}
 	query := f.subscription.query(from)
-	query.Set("heartbeats", "events") // a comment would do for the position, but this tells heartbeats apart
-	answer, err := f.get(ctx, f.client.url("events", f.subscription.Stream, f.key, query), header)
+	query.Set("heartbeats", "events")                                  // a comment would do for the position, but this tells heartbeats apart
+	answer, err := f.get(ctx, "text/event-stream", query, lastEventID) //nolint:bodyclose // close does
 	if err != nil {
 		return nil, err
 	}
@@ -53,13 +53,17 @@ func (f *follower) dialSSE(ctx context.Context) (connection, error) {
 	return c, nil
 }
 
-// get asks for a stream over HTTP; its body ends when ctx does.
-func (f *follower) get(ctx context.Context, url string, header http.Header) (*http.Response, error) {
+// get asks for the stream over HTTP, as accept says; the body ends when ctx does.
+func (f *follower) get(ctx context.Context, accept string, query url.Values, lastEventID string) (*http.Response, error) {
+	url := f.client.url("events", f.subscription.Stream, f.key, query)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
-	request.Header = header
+	request.Header.Set("Accept", accept)
+	if lastEventID != "" {
+		request.Header.Set("Last-Event-ID", lastEventID)
+	}
 	answer, err := f.client.http.Do(request)
 	if err != nil {
 		return nil, &UnreachableError{f.client.server, err}
@@ -68,17 +72,16 @@ func (f *follower) get(ctx context.Context, url string, header http.Header) (*ht
 		defer answer.Body.Close()
 		return nil, refusal(answer)
 	}
-	want := header.Get("Accept")
-	if got, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")); err != nil || got != want {
-		answer.Body.Close()
-		return nil, protocolErrorf("%s answers with Content-Type %q where %s was asked for", url, got, want)
+	if got, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")); err != nil || got != accept {
+		_ = answer.Body.Close() // nothing was read of it
+		return nil, protocolErrorf("%s answers with Content-Type %q where %s was asked for", url, got, accept)
 	}
 	return answer, nil
 }
 
-func (c *sseConnection) close() { c.body.Close() }
+func (c *sseConnection) close() { _ = c.body.Close() }
 
-func (c *sseConnection) next() (message, error) {
+func (c *sseConnection) next(context.Context) (message, error) {
 	if begin := c.begin; begin != nil {
 		c.begin = nil
 		return *begin, nil

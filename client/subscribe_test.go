@@ -103,7 +103,7 @@ func TestAnEventIsTheSameOverEachTransport(t *testing.T) {
 }
 
 func TestARefusalThatTryingAgainCannotMendEndsTheSubscription(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusNotFound)
 		w.Write(unknownStream)
@@ -116,7 +116,7 @@ func TestARefusalThatTryingAgainCannotMendEndsTheSubscription(t *testing.T) {
 			if transport == client.GRPC {
 				url = p.url
 			}
-			_, err := first(newClient(t, url), t.Context(), client.Subscription{Stream: "order", Transport: transport})
+			_, err := first(t.Context(), newClient(t, url), client.Subscription{Stream: "order", Transport: transport})
 			var refused *client.Error
 			if !errors.As(err, &refused) || refused.Status != 404 || !strings.Contains(refused.Detail, `did you mean "orders"`) {
 				t.Errorf("got %v, want the server's 404 with its detail", err)
@@ -137,7 +137,7 @@ func TestWhatPassesByItselfIsWaitedFor(t *testing.T) {
 		http.Redirect(w, r, p.url+r.URL.String(), http.StatusTemporaryRedirect)
 	}))
 	defer server.Close()
-	e, err := first(newClient(t, server.URL), t.Context(), client.Subscription{Stream: "orders", After: "earliest"})
+	e, err := first(t.Context(), newClient(t, server.URL), client.Subscription{Stream: "orders", After: "earliest"})
 	if err != nil || e.Position != position(1) {
 		t.Errorf("got %v, %v after %d tries, want the first event", e, err, tries)
 	}
@@ -150,7 +150,7 @@ func TestNobodyAnsweringIsToldAndCanEndTheSubscription(t *testing.T) {
 		t.Run(string(transport), func(t *testing.T) {
 			enough := errors.New("enough")
 			tries := 0
-			_, err := first(newClient(t, server.URL), t.Context(), client.Subscription{
+			_, err := first(t.Context(), newClient(t, server.URL), client.Subscription{
 				Stream: "orders", Transport: transport,
 				Lost: func(reason error, _ time.Duration) error {
 					if !errors.As(reason, new(*client.UnreachableError)) {
@@ -179,14 +179,18 @@ func TestTheServersWishWhenToComeBackIsHeeded(t *testing.T) {
 		"leat.end, NDJSON": {"application/x-ndjson", `{"stream":"orders","id":"b7k2-1","type":"leat.end","time":"2024-05-01T10:00:00.000Z","data":{"reason":"drain","reconnectAfterMs":78}}` + "\n", 78 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", c.accept)
 				fmt.Fprint(w, c.body)
 			}))
 			defer server.Close()
 			enough := errors.New("enough")
 			transport := map[string]client.Transport{"text/event-stream": client.SSE}[c.accept]
-			_, err := first(newClient(t, server.URL), t.Context(), client.Subscription{
+			patient, err := client.New(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = first(t.Context(), patient, client.Subscription{
 				Stream: "orders", Transport: transport, After: "earliest",
 				Lost: func(reason error, wait time.Duration) error {
 					if wait != c.want {
@@ -213,7 +217,7 @@ func TestKeysAreOneSegmentOfThePath(t *testing.T) {
 			})
 			server := httptest.NewServer(mux)
 			defer server.Close()
-			_, err := first(newClient(t, server.URL+"/mounted/"), t.Context(), client.Subscription{Stream: "orders", Key: key})
+			_, err := first(t.Context(), newClient(t, server.URL+"/mounted/"), client.Subscription{Stream: "orders", Key: key})
 			if got != key {
 				t.Errorf("the server saw key %q, want %q (%v)", got, key, err)
 			}
@@ -229,7 +233,7 @@ func TestASubscriptionThatCannotBeIsRefusedAtOnce(t *testing.T) {
 		"browsers":         {Stream: "orders", Key: ".."},
 		"no transport":     {Stream: "orders", Transport: "carrier-pigeon"},
 	} {
-		_, err := first(newClient(t, "http://127.0.0.1:1"), t.Context(), s)
+		_, err := first(t.Context(), newClient(t, "http://127.0.0.1:1"), s)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: got %v, want an error with %q", s, err, want)
 		}
@@ -241,7 +245,7 @@ func TestTheEndOfTheContextEndsASubscription(t *testing.T) {
 		t.Run(string(transport), func(t *testing.T) {
 			p := newPeer(t, nil)
 			ctx, cancel := context.WithCancel(t.Context())
-			_, err := first(newClient(t, p.url), ctx, client.Subscription{Stream: "orders", Transport: transport, Connected: cancel})
+			_, err := first(ctx, newClient(t, p.url), client.Subscription{Stream: "orders", Transport: transport, Connected: cancel})
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v, want context.Canceled", err)
 			}
@@ -250,7 +254,7 @@ func TestTheEndOfTheContextEndsASubscription(t *testing.T) {
 }
 
 // first gives the first event of a subscription, or its error.
-func first(c *client.Client, ctx context.Context, s client.Subscription) (*event.Event, error) {
+func first(ctx context.Context, c *client.Client, s client.Subscription) (*event.Event, error) {
 	for e, err := range c.Subscribe(ctx, s) {
 		return e, err
 	}

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -64,8 +65,8 @@ func (s *Subscription) check() (event.Key, error) {
 		return event.Key{}, errors.New("a subscription needs the name of a stream")
 	case starts > 1:
 		return event.Key{}, errors.New("a subscription begins in one place: give one of After, Since and Last")
-	case s.Last < 0:
-		return event.Key{}, fmt.Errorf("a subscription cannot begin with the last %d events", s.Last)
+	case s.Last < 0 || s.Last > math.MaxInt32:
+		return event.Key{}, fmt.Errorf("a subscription cannot begin with the last %d events: at most 10,000", s.Last)
 	case s.Key == "":
 		return event.Key{}, nil
 	case s.AllKeys:

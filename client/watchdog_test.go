@@ -49,7 +49,7 @@ func TestALinkThatWentSilentIsGivenUpAfterTwoAndAHalfHeartbeats(t *testing.T) {
 					}
 				}))
 				enough := errors.New("enough")
-				_, err := first(c1, t.Context(), client.Subscription{
+				_, err := first(t.Context(), c1, client.Subscription{
 					Stream: "orders", Transport: client.SSE,
 					Lost: func(error, time.Duration) error { return enough },
 				})
@@ -85,7 +85,7 @@ func TestAServerThatTakesTheConnectionAndSaysNothingIsUnreachable(t *testing.T) 
 		begun := time.Now()
 		c := newClient(t, "http://leat.test")
 		c.Through(pipe(func(io.Writer) {}))
-		_, err := first(c, t.Context(), client.Subscription{
+		_, err := first(t.Context(), c, client.Subscription{
 			Stream: "orders", Transport: client.SSE, Lost: func(reason error, _ time.Duration) error { return reason },
 		})
 		if got := time.Since(begun); !errors.As(err, new(*client.UnreachableError)) || got != 20*time.Second {

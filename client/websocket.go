@@ -14,7 +14,6 @@ import (
 
 // A webSocketConnection reads leat.v1 messages.
 type webSocketConnection struct {
-	ctx   context.Context // of the connection: a read ends with it
 	conn  *websocket.Conn
 	begin *message // where the subscription begins; nil once it is handed on
 }
@@ -24,7 +23,7 @@ const webSocketSilence = 60 * time.Second
 
 func (f *follower) dialWebSocket(ctx context.Context) (connection, error) {
 	url := f.client.url("ws", f.subscription.Stream, f.key, f.subscription.query(f.from))
-	conn, answer, err := websocket.Dial(ctx, url, &websocket.DialOptions{
+	conn, answer, err := websocket.Dial(ctx, url, &websocket.DialOptions{ //nolint:bodyclose // the library does
 		HTTPClient:   f.client.http,
 		Subprotocols: []string{"leat.v1"},
 		OnPingReceived: func(context.Context, []byte) bool {
@@ -40,13 +39,13 @@ func (f *follower) dialWebSocket(ctx context.Context) (connection, error) {
 	case err != nil:
 		return nil, protocolErrorf("%s: %w", url, err)
 	case conn.Subprotocol() != "leat.v1":
-		conn.CloseNow()
+		_ = conn.CloseNow() // it is of no use either way
 		return nil, protocolErrorf("%s opens a WebSocket without the subprotocol leat.v1", url)
 	}
 	conn.SetReadLimit(maxMessage)
 	f.watch.promise = webSocketSilence
-	c := &webSocketConnection{ctx: ctx, conn: conn}
-	begin, err := c.subscribed()
+	c := &webSocketConnection{conn: conn}
+	begin, err := c.subscribed(ctx)
 	if err != nil {
 		c.close()
 		return nil, err
@@ -67,15 +66,15 @@ func (f *follower) asksPosition() bool {
 
 func (c *webSocketConnection) close() {
 	// The server may be deaf: nobody waits for its answer to the goodbye.
-	c.conn.CloseNow()
+	_ = c.conn.CloseNow() // nor does anybody care how that went
 }
 
 // subscribed waits for the message that says where the subscription begins.
-func (c *webSocketConnection) subscribed() (message, error) {
+func (c *webSocketConnection) subscribed(ctx context.Context) (message, error) {
 	var answer struct {
 		ID string `json:"id"`
 	}
-	text, err := c.read("subscribed")
+	text, err := c.read(ctx, "subscribed")
 	if err != nil {
 		return message{}, err
 	}
@@ -92,12 +91,12 @@ func (c *webSocketConnection) subscribed() (message, error) {
 	return message{at: at}, nil
 }
 
-func (c *webSocketConnection) next() (message, error) {
+func (c *webSocketConnection) next(ctx context.Context) (message, error) {
 	if begin := c.begin; begin != nil {
 		c.begin = nil
 		return *begin, nil
 	}
-	text, err := c.read("event")
+	text, err := c.read(ctx, "event")
 	if err != nil {
 		return message{}, err
 	}
@@ -105,9 +104,9 @@ func (c *webSocketConnection) next() (message, error) {
 }
 
 // read waits for a message of the operation want; others of a newer server mean nothing here.
-func (c *webSocketConnection) read(want string) ([]byte, error) {
+func (c *webSocketConnection) read(ctx context.Context, want string) ([]byte, error) {
 	for {
-		_, text, err := c.conn.Read(c.ctx)
+		_, text, err := c.conn.Read(ctx)
 		if err != nil {
 			return nil, closed(err)
 		}

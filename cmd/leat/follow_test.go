@@ -16,7 +16,7 @@ type outputsKey struct{}
 //
 //	follow NAME COMMAND…
 //
-// "end" stops it.
+// "end" ends it.
 func follow(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: follow NAME COMMAND…")

@@ -27,6 +27,7 @@ func newRootCommand() *cobra.Command {
 		Long: "leat serves the event streams that a contract file declares: over Server-Sent Events, WebSocket and gRPC,\n" +
 			"from one durable event log, so that a client that comes back misses nothing.",
 		Example: "  leat serve leat.yaml\n" +
+			"  leat tail orders\n" +
 			"  leat contract check leat.yaml",
 	}, newServeCommand(), newPublishCommand(), newTailCommand(), newContractCommand(), newConfigCommand(), newVersionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true

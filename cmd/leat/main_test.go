@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net/http"
@@ -26,10 +27,12 @@ func TestTheCommandLineDoesWhatTheScriptsSay(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Values[serversKey{}] = make(servers)
+			env.Values[outputsKey{}] = make(map[string]*bufio.Scanner)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "end": end, "get": get, "status": exitStatus, "hold": hold,
+			"follow": follow, "lines": lines,
 		},
 	})
 }

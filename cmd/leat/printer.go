@@ -136,7 +136,7 @@ func typeStyle(t event.Type) lipgloss.Style {
 	}
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(t.String())) // never fails
-	return typeStyles[hash.Sum32()%uint32(len(typeStyles))]
+	return typeStyles[int(hash.Sum32()>>1)%len(typeStyles)]
 }
 
 // printable escapes what a terminal would take for a command: JSON lets the control characters beyond ASCII stand as
@@ -163,6 +163,6 @@ func newNotes(out io.Writer) notes { return notes{plainUnlessWanted(out)} }
 
 func (n notes) dim(text string) { fmt.Fprintln(n.out, dimStyle.Render("leat: "+text)) }
 
-func (n notes) warn(format string, args ...any) {
+func (n notes) warnf(format string, args ...any) {
 	fmt.Fprintln(n.out, warnStyle.Render("leat: "+fmt.Sprintf(format, args...)))
 }

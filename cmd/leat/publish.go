@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -57,9 +58,9 @@ func newPublishCommand() *cobra.Command {
 const maxInput = 16 << 20
 
 // eventData is DATA, or what standard input has.
-func eventData(cmd *cobra.Command, args []string) ([]byte, error) {
+func eventData(cmd *cobra.Command, args []string) (json.RawMessage, error) {
 	if len(args) > 0 && args[0] != "-" {
-		return []byte(args[0]), nil
+		return json.RawMessage(args[0]), nil
 	}
 	in := cmd.InOrStdin()
 	if file, ok := in.(*os.File); ok && term.IsTerminal(file.Fd()) {

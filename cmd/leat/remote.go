@@ -33,8 +33,7 @@ func newClient(server string) (*client.Client, error) {
 // remoteError gives an error of the client its exit status, and says what to do where nobody answers; a contract's
 // violations stand one on a line.
 func remoteError(err error) error {
-	var refused *client.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*client.Error](err); ok {
 		lines := []string{refused.Detail}
 		for _, v := range refused.Violations {
 			if strings.Contains(refused.Detail, v.Detail) {
@@ -44,8 +43,7 @@ func remoteError(err error) error {
 		}
 		return errors.New(strings.Join(lines, "\n"))
 	}
-	var unreachable *client.UnreachableError
-	if errors.As(err, &unreachable) {
+	if unreachable, ok := errors.AsType[*client.UnreachableError](err); ok {
 		text := "no leat server answers at " + unreachable.Server + `: is "leat serve" running? --server says where`
 		if why := unreachable.Err.Error(); !strings.Contains(why, "connection refused") {
 			text += "\n" + why
