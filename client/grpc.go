@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -128,6 +129,9 @@ func (c *grpcConnection) close() { _ = c.conn.Close() }
 
 func (c *grpcConnection) next(context.Context) (message, error) {
 	answer, err := c.events.Recv()
+	if status.Code(err) == codes.Unavailable && len(status.Convert(err).Details()) == 0 {
+		return message{}, fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, status.Convert(err).Message())
+	}
 	if err != nil {
 		return message{}, c.failed(err)
 	}

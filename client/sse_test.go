@@ -30,7 +30,7 @@ func TestBlocksAreReadAsTheStandardSays(t *testing.T) {
 		"the id stays":                            {"data: 1\nid: 1\n\ndata: 2\n\n", []client.Block{message("1", "1"), message("1", "2")}},
 		"an empty id resets":                      {"data: 1\nid: 1\n\ndata: 2\nid\n\n", []client.Block{message("1", "1"), message("", "2")}},
 		"one space after the colon belongs to it": {"data:a\n\ndata:  b\n\n", []client.Block{message("", "a"), message("", " b")}},
-		"data without a value":                    {"data\n\ndata\r\ndata:\n\ndata:\n", []client.Block{message("", ""), message("", "\n")}},
+		"data without a value":                    {"data\n\ndata\r\ndata:\n\ndata:\n", []client.Block{message("", ""), message("", "\n")}}, //nolint:dupword // that is the case
 		"a byte order mark is not part of it":     {"\ufeffdata: x\n\n", []client.Block{message("", "x")}},
 		"a second one is":                         {"\ufeff\ufeffdata: x\n\n", []client.Block{message("", "")}},
 		"an id with NUL is ignored":               {"id: a\x00b\ndata: x\n\n", []client.Block{message("", "x")}},

@@ -31,7 +31,8 @@ func TestTheCommandLineDoesWhatTheScriptsSay(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "end": end, "get": get, "follow": follow, "lines": lines, "status": exitStatus, "hold": hold,
+			"start": start, "end": end, "get": get, "status": exitStatus, "hold": hold,
+			"follow": follow, "lines": lines,
 		},
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -167,7 +168,7 @@ func (t *tail) disconnected(reason error, wait time.Duration) error {
 		return reason
 	case errors.As(reason, &unreachable):
 		text = "no server answers at " + unreachable.Server
-	case errors.Is(reason, io.EOF) || errors.Is(reason, io.ErrUnexpectedEOF):
+	case errors.Is(reason, io.EOF) || errors.Is(reason, io.ErrUnexpectedEOF) || errors.As(reason, new(*net.OpError)):
 		text = "the connection broke off"
 	}
 	t.lost, t.behind = true, true
