@@ -96,7 +96,7 @@ func TestWhatToTryNamesTheAddressesThatThereAre(t *testing.T) {
 	d.stop(t)
 
 	d = start(t, t.TempDir(), func(s *node.Settings) { s.Listen, s.ListenAdmin = node.Off, node.Off })
-	if guide := d.output.String(); strings.Contains(guide, "curl") || !strings.Contains(guide, "grpcurl") {
+	if guide := d.output.String(); strings.Contains(guide, "/events/") || !strings.Contains(guide, "grpcurl") {
 		t.Errorf("with gRPC alone it says\n%s", guide)
 	}
 	d.stop(t)
