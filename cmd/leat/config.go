@@ -37,6 +37,6 @@ func newConfigCommand() *cobra.Command {
 			return table.Flush()
 		},
 	}
-	node.AddFlags(cmd.Flags())
+	node.AddFlags(cmd.Flags(), nil)
 	return cmd
 }

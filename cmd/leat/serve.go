@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -25,7 +26,7 @@ func newServeCommand() *cobra.Command {
 			"  LEAT_DRAIN=1m leat serve orders.yaml --listen :8080 --allow-anonymous",
 		Args: usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			logger := node.NewLogger(cmd.ErrOrStderr())
+			logger := node.NewLogger(cmd.ErrOrStderr(), slog.LevelInfo)
 			loaded, err := node.Load(cmd.Flags(), os.Environ())
 			if err != nil {
 				return err
@@ -49,7 +50,7 @@ func newServeCommand() *cobra.Command {
 			return n.Run(ctx)
 		},
 	}
-	node.AddFlags(cmd.Flags())
+	node.AddFlags(cmd.Flags(), nil)
 	return cmd
 }
 

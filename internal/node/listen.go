@@ -13,9 +13,11 @@ type listeners struct{ public, admin, grpc *listener }
 
 type listener struct{ net.Listener }
 
-// listen binds before anything else is opened, so that a port in use is told at once and leaves nothing behind.
+// listen binds before anything else is opened, so that ports in use are told at once, all of them, and leave nothing
+// behind.
 func (n *Node) listen(ctx context.Context) (*listeners, error) {
 	var bound listeners
+	var errs []error
 	for _, want := range []struct {
 		setting string
 		address Address
@@ -30,10 +32,14 @@ func (n *Node) listen(ctx context.Context) (*listeners, error) {
 		}
 		l, err := n.bind(ctx, want.setting, want.address)
 		if err != nil {
-			bound.close()
-			return nil, err
+			errs = append(errs, err)
+			continue
 		}
 		*want.into = l
+	}
+	if len(errs) > 0 {
+		bound.close()
+		return nil, errors.Join(errs...)
 	}
 	if bound == (listeners{}) {
 		return nil, &SettingError{"listen, listen-admin and listen-grpc are all off: nothing is left to serve"}

@@ -157,6 +157,24 @@ func TestAnAddressInUseIsToldAndNothingStarts(t *testing.T) {
 	}
 }
 
+func TestAllAddressesInUseAreToldAtOnce(t *testing.T) {
+	n := newNode(t)
+	for _, address := range []*node.Address{&n.Settings.Listen, &n.Settings.ListenAdmin, &n.Settings.ListenGRPC} {
+		taken, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer taken.Close()
+		*address = node.Address(taken.Addr().String())
+	}
+	err := n.Run(t.Context())
+	for _, setting := range []string{"listen ", "listen-admin ", "listen-grpc "} {
+		if err == nil || !strings.Contains(err.Error(), setting) {
+			t.Errorf("run: %v, want to be told of %s", err, setting)
+		}
+	}
+}
+
 func TestBeyondLoopbackTheNodeAsksForLeave(t *testing.T) {
 	for _, address := range []node.Address{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0"} {
 		for _, listener := range []string{"listen", "listen-admin", "listen-grpc"} {

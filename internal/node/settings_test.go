@@ -139,6 +139,35 @@ func TestOriginsAreKeptAsBrowsersSendThem(t *testing.T) {
 	}
 }
 
+func TestACommandsOwnDefaultsStandInForThoseOfTheSettings(t *testing.T) {
+	flags := pflag.NewFlagSet("demo", pflag.ContinueOnError)
+	node.AddFlags(flags, map[string]string{"data": "demo-data", "drain": "1s"})
+	for _, c := range []struct {
+		environment []string
+		drain       string
+		source      string
+	}{
+		{nil, "1s", "default"},
+		{[]string{"LEAT_DRAIN=3s"}, "3s", "environment LEAT_DRAIN"},
+	} {
+		loaded, err := node.Load(flags, c.environment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := loaded.Settings.Drain.String(); got != c.drain || loaded.Settings.Data != "demo-data" {
+			t.Errorf("%v: drain %s and data %q, want %s and demo-data", c.environment, got, loaded.Settings.Data, c.drain)
+		}
+		for _, v := range loaded.Values {
+			if v.Name == "drain" && v.Source != c.source {
+				t.Errorf("%v: drain is from %q, want %q", c.environment, v.Source, c.source)
+			}
+		}
+	}
+	if help := flags.FlagUsages(); !strings.Contains(help, "demo-data") || strings.Contains(help, "leat-data") {
+		t.Errorf("help does not show the command's own default:\n%s", help)
+	}
+}
+
 func TestOnlyVariablesThatLookLikeASettingMisspeltAreWarnedOf(t *testing.T) {
 	loaded, err := node.Load(parse(t, ""), []string{
 		"LEAT_LISTN=off", "LEAT_PORT=tcp://10.0.0.1:80", "LEAT_SERVICE_HOST=10.0.0.1", "LEAT_SERVER=http://a", "HOME=/", "LEAT_DRIAN=1s",
@@ -155,7 +184,7 @@ func TestOnlyVariablesThatLookLikeASettingMisspeltAreWarnedOf(t *testing.T) {
 func parse(t *testing.T, line string) *pflag.FlagSet {
 	t.Helper()
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
-	node.AddFlags(flags)
+	node.AddFlags(flags, nil)
 	if err := flags.Parse(strings.Fields(line)); err != nil {
 		t.Fatal(err)
 	}

@@ -33,9 +33,13 @@ func (e *SettingError) Error() string { return e.text }
 
 const configFlag = "config"
 
-// AddFlags adds a flag for each setting, and --config for a file of them.
-func AddFlags(flags *pflag.FlagSet) {
+// AddFlags adds a flag for each setting, and --config for a file of them. A command whose settings have defaults of
+// their own gives those, by name.
+func AddFlags(flags *pflag.FlagSet, defaults map[string]string) {
 	for _, s := range settings {
+		if own, ok := defaults[s.name]; ok {
+			s.fallback = own
+		}
 		value := &flagValue{setting: s}
 		flag := flags.VarPF(value, s.name, "", strings.TrimSuffix(s.help, "."))
 		if s.toggle {
@@ -80,9 +84,12 @@ func (g given) complaint(name string) string {
 }
 
 func (s setting) find(flags *pflag.FlagSet, variables map[string]string, file map[string]given) given {
-	if flag := flags.Lookup(s.name); flag != nil && flag.Changed {
+	if flag := flags.Lookup(s.name); flag != nil {
 		if value, ok := flag.Value.(*flagValue); ok {
-			return given{values: value.given, source: "flag --" + s.name}
+			if flag.Changed {
+				return given{values: value.given, source: "flag --" + s.name}
+			}
+			s = value.setting // with the command's own default
 		}
 	}
 	if name := environmentName(s.name); variables[name] != "" {
