@@ -22,12 +22,22 @@ import (
 // within is how long one block of the README may take: building grpcurl for the first time takes the longest.
 const within = 5 * time.Minute
 
-// TestTheREADMEDoesWhatItShows pastes the README's blocks one after the other, as the comment before each says, and
-// compares what they print with what the README shows. Only the addresses are changed, to ones that are free.
-func TestTheREADMEDoesWhatItShows(t *testing.T) {
-	u := newUser(t)
-	for _, b := range blocksOf(t, "README.md") {
-		u.paste(b)
+// TestPagesShowWhatHappens pastes the blocks of each page one after the other, as the comment before each says, and
+// compares what they print with what the page shows. Only the addresses are changed, to ones that are free.
+func TestPagesShowWhatHappens(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := t.TempDir()
+	for _, page := range append([]string{"README.md"}, pages...) { // the README installs leat
+		t.Run(page, func(t *testing.T) {
+			u := newUser(t, programs)
+			blocks := blocksOf(t, page)
+			for i, b := range blocks {
+				u.paste(b, blocks[i+1:])
+			}
+		})
 	}
 }
 
@@ -55,7 +65,8 @@ type user struct {
 	repository  string
 	folder      string
 	environment []string
-	addresses   *strings.Replacer
+	listen      []string          // the environment in which leat serve listens elsewhere
+	there, back *strings.Replacer // between the addresses of the page and those that are free
 	shop        string               // where the program of the README listens
 	background  map[string]*terminal // what was started there, by name
 	printed     []string             // by the last block that has ended
@@ -67,21 +78,22 @@ type terminal struct {
 	output *bufio.Scanner
 }
 
-func newUser(t *testing.T) *user {
+func newUser(t *testing.T, programs string) *user {
 	t.Helper()
 	repository, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	public, admin, grpc, shop := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
-	programs := t.TempDir()
 	return &user{
 		t: t, repository: repository, folder: t.TempDir(), shop: shop,
-		environment: append(os.Environ(),
-			"LEAT_LISTEN="+public, "LEAT_LISTEN_ADMIN="+admin, "LEAT_LISTEN_GRPC="+grpc, "LEAT_SERVER=http://"+public,
+		environment: append(os.Environ(), "LEAT_SERVER=http://"+public,
 			"GOBIN="+programs, "PATH="+programs+string(filepath.ListSeparator)+os.Getenv("PATH")),
-		addresses: strings.NewReplacer("127.0.0.1:8080", public, "127.0.0.1:8081", admin, "127.0.0.1:8082", grpc,
+		listen: []string{"LEAT_LISTEN=" + public, "LEAT_LISTEN_ADMIN=" + admin, "LEAT_LISTEN_GRPC=" + grpc},
+		there: strings.NewReplacer("127.0.0.1:8080", public, "127.0.0.1:8081", admin, "127.0.0.1:8082", grpc,
 			"127.0.0.1:8090", shop),
+		back: strings.NewReplacer(public, "127.0.0.1:8080", admin, "127.0.0.1:8081", grpc, "127.0.0.1:8082",
+			shop, "127.0.0.1:8090"),
 		background: make(map[string]*terminal),
 	}
 }
@@ -96,10 +108,10 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// paste does with a block what its comment says.
-func (u *user) paste(b block) {
+// paste does with a block what its comment says; rest are those after it.
+func (u *user) paste(b block, rest []block) {
 	u.t.Helper()
-	text := u.addresses.Replace(b.text)
+	text := u.there.Replace(b.text)
 	do, name, _ := strings.Cut(b.comment, ": ")
 	switch do {
 	case "not run":
@@ -117,15 +129,17 @@ func (u *user) paste(b block) {
 		u.await(u.shop)
 		u.run(u.folder, text, true)
 	case "run in the background":
-		u.start(name, u.command("bash", "-c", text))
+		cmd := u.command("bash", "-c", text)
+		cmd.Env = append(cmd.Env, u.listen...)
+		u.start(name, cmd)
 	case "run as a program, in the background":
 		u.start(name, u.command(u.build(name, text)))
 	case "run in a browser":
-		u.browse(text, u.following(b))
+		u.browse(text, strings.Count(rest[0].text, "\n"))
 	case "prints":
-		u.compare(text, u.output(name, strings.Count(text, "\n")))
+		u.compare(b.text, u.output(name, strings.Count(text, "\n")))
 	case "":
-		if b.language != "mermaid" {
+		if !slices.Contains([]string{"mermaid", "json"}, b.language) {
 			u.t.Errorf("no comment says what the test does with this block:\n%s", b.text)
 		}
 	default:
@@ -133,14 +147,11 @@ func (u *user) paste(b block) {
 	}
 }
 
-// following is the block behind b.
-func (u *user) following(b block) block {
-	all := blocksOf(u.t, filepath.Join(u.repository, "README.md"))
-	return all[slices.Index(all, b)+1]
-}
-
 func (u *user) write(file, text string) {
 	u.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		u.t.Fatal(err)
+	}
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		u.t.Fatal(err)
 	}
@@ -270,9 +281,8 @@ func (u *user) build(name, text string) string {
 	return program
 }
 
-// browse pastes a script into the console of a page of the server, until it has logged as many lines as the next block
-// shows.
-func (u *user) browse(script string, shows block) {
+// browse pastes a script into the console of a page of the server, until it has logged as many lines as the next block shows.
+func (u *user) browse(script string, lines int) {
 	u.t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.WSURLReadTimeout(within))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
@@ -281,7 +291,7 @@ func (u *user) browse(script string, shows block) {
 	defer cancel()
 	ctx, cancel = context.WithTimeout(ctx, within)
 	defer cancel()
-	if err := chromedp.Do(ctx, chromedp.Navigate(u.addresses.Replace("http://127.0.0.1:8080/healthz"))); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate(u.there.Replace("http://127.0.0.1:8080/healthz"))); err != nil {
 		u.t.Fatal(err)
 	}
 	logged := chromedp.Console(ctx)
@@ -298,7 +308,7 @@ func (u *user) browse(script string, shows block) {
 			continue // the browser's own, such as that the page has no icon
 		}
 		u.printed = append(u.printed, message.Text)
-		if len(u.printed) == strings.Count(shows.text, "\n") {
+		if len(u.printed) == lines {
 			return
 		}
 	}
@@ -316,11 +326,11 @@ var changing = []struct {
 
 func (u *user) compare(want string, got []string) {
 	u.t.Helper()
-	text := strings.Join(got, "\n") + "\n"
+	text := u.back.Replace(strings.Join(got, "\n") + "\n")
 	for _, c := range changing {
 		want, text = c.what.ReplaceAllString(want, c.with), c.what.ReplaceAllString(text, c.with)
 	}
 	if diff := cmp.Diff(want, text); diff != "" {
-		u.t.Errorf("the README shows what is not printed (-README +printed):\n%s", diff)
+		u.t.Errorf("the page shows what is not printed (-page +printed):\n%s", diff)
 	}
 }
