@@ -1,0 +1,3 @@
+package wiretest_test
+
+func serveUntilKilled(data string) { _ = data }
