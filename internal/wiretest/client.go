@@ -16,7 +16,20 @@ type Client struct {
 }
 
 // A Gap is the data of a leat.gap.
-type Gap struct{ After, ResumedAfter, Reason string }
+type Gap struct {
+	After        string `json:"after,omitempty"`
+	ResumedAfter string `json:"resumedAfter,omitempty"`
+	Reason       string `json:"reason"`
+}
+
+// JSON is the data as the wire has it.
+func (g Gap) JSON() string {
+	text, err := json.Marshal(g)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
 
 // Open subscribes until the test ends.
 func (w Wire) Open(t testing.TB, s *Server, sub Subscription) *Client {
@@ -39,9 +52,13 @@ func (w Wire) OpenThrough(t testing.TB, s *Server, sub Subscription, dial Dial) 
 // Refused subscribes, and gives the problem that the server has with it.
 func (w Wire) Refused(t testing.TB, s *Server, sub Subscription) *Problem {
 	t.Helper()
-	reader, err := w.Subscribe(Context(t), s, sub, Plain)
-	if err == nil {
+	ctx := Context(t)
+	reader, err := w.Subscribe(ctx, s, sub, Plain)
+	if err == nil { // gRPC on the public port has sent headers by then
+		_, err = reader.Next(ctx)
 		reader.Close()
+	}
+	if err == nil {
 		t.Fatalf("subscribing to %+v over %s was not refused", sub, w.Name)
 	}
 	return AsProblem(t, err)
@@ -93,13 +110,8 @@ func (c *Client) WantsLive(position string) {
 // WantsGap takes a leat.gap.
 func (c *Client) WantsGap(want Gap) {
 	c.t.Helper()
-	var got Gap
-	e := c.Take()
-	if e.Type == "leat.gap" {
-		c.decode(e, &got)
-	}
-	if got != want || e.ID != want.ResumedAfter {
-		c.t.Fatalf("got %+v, want leat.gap %+v", e, want)
+	if e := c.Take(); e.Type != "leat.gap" || e.Data != want.JSON() || e.ID != want.ResumedAfter {
+		c.t.Fatalf("got %+v, want leat.gap %s", e, want.JSON())
 	}
 }
 

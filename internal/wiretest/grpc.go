@@ -44,18 +44,18 @@ func grpcWire(name string, public bool) Wire {
 		}
 		return &grpcReader{stream, conn, sub.resumeID(), sub.Heartbeats}, nil
 	}, func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
-		conn, err := dialGRPC(address(s), Plain)
-		if err != nil {
-			return "", err
-		}
-		defer conn.Close()
-		e := &leatv1.Event{Stream: stream, Type: eventType, Data: []byte(data)}
-		if key != "" {
-			e.Key = &key
-		}
-		answer, err := leatv1.NewStreamServiceClient(conn).Publish(ctx, &leatv1.PublishRequest{Event: e})
-		return answer.GetId(), grpcProblem(err)
+		return publishGRPC(ctx, address(s), Event{Stream: stream, Key: key, Type: eventType, Data: data})
 	}}
+}
+
+func publishGRPC(ctx context.Context, address string, e Event) (string, error) {
+	conn, err := dialGRPC(address, Plain)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	answer, err := leatv1.NewStreamServiceClient(conn).Publish(ctx, e.request())
+	return answer.GetId(), grpcProblem(err)
 }
 
 func (s Subscription) request() *leatv1.SubscribeRequest {

@@ -122,17 +122,10 @@ func (*v1Reader) ShowsStart() bool { return true }
 func (r *v1Reader) LastID() string { return r.lastID }
 func (r *v1Reader) Close()         { r.close() }
 
-func publishV1(ctx context.Context, m messages, stream, key, eventType, data string) (string, error) {
+// publishV1 publishes over a connection of its own.
+func publishV1(ctx context.Context, m messages, e Event) (string, error) {
 	defer m.close()
-	if key != "" {
-		text, err := json.Marshal(key)
-		if err != nil {
-			return "", err
-		}
-		key = `,"key":` + string(text)
-	}
-	message := fmt.Sprintf(`{"op":"publish","ref":8,"stream":%q,"type":%q%s,"data":%s}`, stream, eventType, key, data)
-	if err := m.send(ctx, []byte(message)); err != nil {
+	if err := m.send(ctx, []byte(e.object("type", "key", `"op":"publish","ref":8`, `"stream":`+quote(e.Stream)))); err != nil {
 		return "", err
 	}
 	text, err := m.receive(ctx)
@@ -157,7 +150,7 @@ func dialSocket(ctx context.Context, s *Server, path string, dial Dial) (message
 	if err != nil {
 		transport.CloseIdleConnections()
 		if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
-			return nil, httpProblem(response)
+			return nil, HTTPProblem(response)
 		}
 		return nil, err
 	}
@@ -193,12 +186,16 @@ func webSocketWire() Wire {
 		}
 		return openV1(ctx, m, sub)
 	}, func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
-		m, err := dialSocket(ctx, s, "/ws", Plain)
-		if err != nil {
-			return "", err
-		}
-		return publishV1(ctx, m, stream, key, eventType, data)
+		return publishSocket(ctx, s, Event{Stream: stream, Key: key, Type: eventType, Data: data})
 	}}
+}
+
+func publishSocket(ctx context.Context, s *Server, e Event) (string, error) {
+	m, err := dialSocket(ctx, s, "/ws", Plain)
+	if err != nil {
+		return "", err
+	}
+	return publishV1(ctx, m, e)
 }
 
 // gRPC's Connect carries the same messages.
@@ -240,10 +237,48 @@ func connectWire() Wire {
 		}
 		return openV1(ctx, m, sub)
 	}, func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
-		m, err := dialConnect(ctx, s, Plain)
-		if err != nil {
-			return "", err
-		}
-		return publishV1(ctx, m, stream, key, eventType, data)
+		return publishConnect(ctx, s, Event{Stream: stream, Key: key, Type: eventType, Data: data})
 	}}
 }
+
+func publishConnect(ctx context.Context, s *Server, e Event) (string, error) {
+	m, err := dialConnect(ctx, s, Plain)
+	if err != nil {
+		return "", err
+	}
+	return publishV1(ctx, m, e)
+}
+
+// Ops is a connection of leat.v1 on which tests ask for anything.
+type Ops struct {
+	m   messages
+	ctx context.Context
+}
+
+// OpenOps connects over websocket or grpc-connect.
+func OpenOps(ctx context.Context, s *Server, wire string) (*Ops, error) {
+	if wire == "websocket" {
+		m, err := dialSocket(ctx, s, "/ws", Plain)
+		return &Ops{m, ctx}, err
+	}
+	m, err := dialConnect(ctx, s, Plain)
+	return &Ops{m, ctx}, err
+}
+
+// Op is the operation that asks for a subscription.
+func (s Subscription) Op() string { return string(s.subscribe()) }
+
+// Ask sends an operation with the ref "s", and gives the answer; the error is the *Problem in it.
+func (o *Ops) Ask(op string) (string, error) {
+	if err := o.m.send(o.ctx, []byte(op)); err != nil {
+		return "", err
+	}
+	text, err := o.m.receive(o.ctx)
+	if err == nil && strings.HasPrefix(string(text), `{"op":"error"`) {
+		_, err = parseAnswer(text, "error", `"s"`)
+	}
+	return string(text), err
+}
+
+// Close ends the connection.
+func (o *Ops) Close() { o.m.close() }

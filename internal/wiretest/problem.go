@@ -40,8 +40,8 @@ func parseProblem(text []byte) (*Problem, error) {
 	return p, nil
 }
 
-// httpProblem reads the refusal of an HTTP request.
-func httpProblem(response *http.Response) error {
+// HTTPProblem reads the refusal of an HTTP request.
+func HTTPProblem(response *http.Response) error {
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return err

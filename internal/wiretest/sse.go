@@ -65,7 +65,7 @@ func get(ctx context.Context, s *Server, sub Subscription, accept string, dial D
 	}
 	if response.StatusCode != http.StatusOK {
 		defer closeAll()
-		return nil, nil, httpProblem(response)
+		return nil, nil, HTTPProblem(response)
 	}
 	return response, closeAll, nil
 }
@@ -221,25 +221,9 @@ func parseEnvelope(text []byte) (Event, error) {
 }
 
 func publishHTTP(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
-	body := `{"type":"` + eventType + `","data":` + data + `}`
 	path := "/events/" + stream
 	if key != "" {
 		path += "/" + url.PathEscape(key)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+path, strings.NewReader(body))
-	if err != nil {
-		return "", err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	if response.StatusCode >= 300 {
-		return "", httpProblem(response)
-	}
-	var answer struct{ ID string }
-	err = json.NewDecoder(response.Body).Decode(&answer)
-	return answer.ID, err
+	return s.post(ctx, path, "application/json", Event{Type: eventType, Data: data}.object("type", "key"))
 }
