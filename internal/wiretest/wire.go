@@ -18,6 +18,7 @@ type Subscription struct {
 	Resume     bool   // After goes as Last-Event-ID where the wire has it
 	Since      time.Time
 	Last       int
+	Heartbeats bool // Next gives them too; over SSE they are asked for
 }
 
 // An Event is what a client saw.
@@ -30,8 +31,9 @@ type Event struct {
 type Reader interface {
 	// Start is the id that the wire showed as the start.
 	Start() string
-	// Next gives the next event, control events too; heartbeats move nothing and are left out, but for those of a
-	// Reader that was asked for them.
+	// ShowsStart tells whether the wire shows one at all.
+	ShowsStart() bool
+	// Next gives the next event, control events too, and heartbeats where the Subscription says so.
 	Next(ctx context.Context) (Event, error)
 	// LastID is what the client would resume from.
 	LastID() string
