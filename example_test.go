@@ -41,7 +41,8 @@ func Example() {
 
 	answer, err := http.Get(web.URL + "/events/clock?after=earliest")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer answer.Body.Close()
 	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {

@@ -65,8 +65,8 @@ type user struct {
 	repository  string
 	folder      string
 	environment []string
-	listen      []string          // the environment in which leat serve listens elsewhere
-	there, back *strings.Replacer // between the addresses of the page and those that are free
+	listen      []string             // the environment in which leat serve listens elsewhere
+	there, back *strings.Replacer    // between the addresses of the page and those that are free
 	shop        string               // where the program of the README listens
 	background  map[string]*terminal // what was started there, by name
 	printed     []string             // by the last block that has ended
@@ -76,6 +76,7 @@ type user struct {
 type terminal struct {
 	cmd    *exec.Cmd
 	output *bufio.Scanner
+	read   []string // of output, and not yet compared
 }
 
 func newUser(t *testing.T, programs string) *user {
@@ -132,6 +133,8 @@ func (u *user) paste(b block, rest []block) {
 		cmd := u.command("bash", "-c", text)
 		cmd.Env = append(cmd.Env, u.listen...)
 		u.start(name, cmd)
+		// Who looks at the terminal sees that it runs before going on: a subscription stands then.
+		u.background[name].read = u.output(name, 1)
 	case "run as a program, in the background":
 		u.start(name, u.command(u.build(name, text)))
 	case "run in a browser":
@@ -214,7 +217,7 @@ func (u *user) start(name string, cmd *exec.Cmd) {
 	if err := cmd.Start(); err != nil {
 		u.t.Fatal(err)
 	}
-	u.background[name] = &terminal{cmd, bufio.NewScanner(output)}
+	u.background[name] = &terminal{cmd: cmd, output: bufio.NewScanner(output)}
 	u.t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // it was killed
@@ -233,7 +236,8 @@ func (u *user) output(name string, lines int) []string {
 	}
 	tooLate := time.AfterFunc(within, func() { _ = running.cmd.Process.Kill() })
 	defer tooLate.Stop()
-	var all []string
+	all := running.read
+	running.read = nil
 	for len(all) < lines && running.output.Scan() {
 		all = append(all, running.output.Text())
 	}
