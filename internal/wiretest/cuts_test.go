@@ -120,7 +120,7 @@ func TestAClientCutAtAnyByteOfAGapLosesNothing(t *testing.T) {
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		all := transcript(t, w, s, sub, len(want))
 		from, step := rand.IntN(17), 17
-		if w.Name == "sse" { // there, each byte of it is something else to a browser
+		if w.SSE() { // there, each byte of it is something else to a browser
 			from, step = strings.Index(all, "retry:")-1, 1
 		}
 		for bytes := from; bytes < min(len(all), from+400); bytes += step {
