@@ -42,12 +42,12 @@ func wantClosed(t *testing.T, w wiretest.Wire, c *wiretest.Client, wait time.Dur
 	if err == nil {
 		t.Fatalf("%+v came behind leat.end", e)
 	}
-	switch w.Name {
-	case "websocket":
+	switch {
+	case w.WebSocket():
 		if code := websocket.CloseStatus(err); code != websocket.StatusServiceRestart {
 			t.Errorf("closed with %d (%v), want 1012", code, err)
 		}
-	case "sse", "ndjson":
+	case w.HTTP():
 		if !errors.Is(err, io.EOF) {
 			t.Errorf("ended with %v", err)
 		}
@@ -85,7 +85,7 @@ func TestWhoeverComesDuringADrainIsSentElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
-		if w.Name == "sse" { // an EventSource never comes back from anything but 200
+		if w.SSE() { // an EventSource never comes back from anything but 200
 			c := w.Open(t, s, wiretest.Subscription{Stream: "plain", After: id, Resume: true})
 			c.WantsStart(id)
 			wantEnd(t, c, id)

@@ -35,8 +35,6 @@ func wantProblem(t *testing.T, grpc bool, p *wiretest.Problem, status int, says 
 	}
 }
 
-func isGRPC(w wiretest.Wire) bool { return w.Name == "grpc" || w.Name == "grpc-public" }
-
 func TestWhatCannotBeSubscribedIsRefusedAlikeOnEveryWire(t *testing.T) {
 	s := wiretest.Start(t, wiretest.Orders)
 	for _, refused := range []struct {
@@ -60,13 +58,13 @@ func TestWhatCannotBeSubscribedIsRefusedAlikeOnEveryWire(t *testing.T) {
 	} {
 		t.Run(refused.what, func(t *testing.T) {
 			wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
-				wantProblem(t, isGRPC(w), w.Refused(t, s, refused.sub), refused.status, refused.says...)
+				wantProblem(t, w.GRPC(), w.Refused(t, s, refused.sub), refused.status, refused.says...)
 			})
 		})
 	}
 	t.Run("two starts", func(t *testing.T) {
 		wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
-			if isGRPC(w) {
+			if w.GRPC() {
 				t.Skip("a oneof has one")
 			}
 			sub := wiretest.Subscription{Stream: "orders", After: "earliest", Last: 1, Since: time.Now()}
@@ -75,11 +73,14 @@ func TestWhatCannotBeSubscribedIsRefusedAlikeOnEveryWire(t *testing.T) {
 	})
 	t.Run("not offered", func(t *testing.T) {
 		wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
-			if w.Name == "sse" || w.Name == "ndjson" {
+			if w.HTTP() {
 				w.Open(t, s, wiretest.Subscription{Stream: "ssewire"})
 				return
 			}
-			wantProblem(t, isGRPC(w), w.Refused(t, s, wiretest.Subscription{Stream: "ssewire"}), 404, "sse")
+			wantProblem(t, w.GRPC(), w.Refused(t, s, wiretest.Subscription{Stream: "ssewire"}), 404, "sse")
+			if w.Name == "websocket-url" { // where the address can only be subscribed
+				return
+			}
 			if _, err := w.Publish(wiretest.Context(t), s, "ssewire", "", "tick", "1"); err != nil {
 				t.Errorf("publishing is not affected by transports: %v", err)
 			}

@@ -152,7 +152,7 @@ func TestARoomIsItsOwnAndNoKeyMeansTheDefaultOne(t *testing.T) {
 			c := w.Open(t, s, sub)
 			for _, id := range want[i] {
 				e := c.Take()
-				if room := map[bool]string{true: "a/b c%", false: "default"}[id == there]; e.ID != id || w.Name != "sse" && e.Key != room {
+				if room := map[bool]string{true: "a/b c%", false: "default"}[id == there]; e.ID != id || !w.SSE() && e.Key != room {
 					t.Errorf("got %+v, want %s in room %s", e, id, room)
 				}
 			}

@@ -55,10 +55,10 @@ func TestAnEventPublishedOverAnyProtocolIsIdenticalOnEveryWire(t *testing.T) {
 			if want.ID == "" { // flat tells neither
 				want.ID = got.ID
 			}
-			if want.Time == "" && w.Name != "sse" {
+			if want.Time == "" && !w.SSE() {
 				want.Time = got.Time
 			}
-			bare := w.Name == "sse" // has no envelope
+			bare := w.SSE() // has no envelope
 			if bare {
 				got.Stream, got.Key, got.Time = want.Stream, want.Key, want.Time
 			}
@@ -117,7 +117,7 @@ func TestEveryKeyCanBePublishedToAndSubscribedOverEveryWire(t *testing.T) {
 				t.Fatalf("publish to %q: %v", key, err)
 			}
 			c := w.Open(t, s, wiretest.Subscription{Stream: "rooms", Key: key, After: "earliest"})
-			if e := c.Take(); e.ID != id || w.Name != "sse" && e.Key != key {
+			if e := c.Take(); e.ID != id || !w.SSE() && e.Key != key {
 				t.Errorf("key %q: got %+v, want %s", key, e, id)
 			}
 			c.WantsLive(id)
@@ -137,7 +137,7 @@ func TestTheKeyIsWhatTheContractPointsAt(t *testing.T) {
 		c := w.Open(t, s, wiretest.Subscription{Stream: "orders", After: "earliest"})
 		for range want {
 			e := c.Take()
-			if key := want[strings.TrimSuffix(strings.TrimPrefix(e.Data, `{"orderId":`), "}")]; key == "" || w.Name != "sse" && e.Key != key {
+			if key := want[strings.TrimSuffix(strings.TrimPrefix(e.Data, `{"orderId":`), "}")]; key == "" || !w.SSE() && e.Key != key {
 				t.Errorf("got %+v, want key %q", e, key)
 			}
 		}
@@ -157,12 +157,19 @@ func fetch(t *testing.T, s *wiretest.Server, path string, into any) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Accept", "application/json")
+	if err := do(r, into); err != nil {
+		t.Fatalf("GET %s: %v", path, err)
+	}
+}
+
+func do(r *http.Request, into any) error {
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("GET %s: %s, %v", path, response.Status, err)
+	if response.StatusCode != http.StatusOK {
+		return wiretest.HTTPProblem(response)
 	}
+	return json.NewDecoder(response.Body).Decode(into)
 }

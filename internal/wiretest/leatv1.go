@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -62,12 +63,17 @@ func openV1(ctx context.Context, m messages, sub Subscription) (Reader, error) {
 		m.close()
 		return nil, err
 	}
+	return subscribedV1(ctx, m, sub, `"s"`)
+}
+
+// subscribedV1 awaits that a subscription stands.
+func subscribedV1(ctx context.Context, m messages, sub Subscription, ref string) (Reader, error) {
 	text, err := m.receive(ctx)
 	if err != nil {
 		m.close()
 		return nil, err
 	}
-	answer, err := parseAnswer(text, "subscribed", `"s"`)
+	answer, err := parseAnswer(text, "subscribed", ref)
 	if err != nil {
 		m.close()
 		return nil, err
@@ -128,12 +134,17 @@ func publishV1(ctx context.Context, m messages, e Event) (string, error) {
 	if err := m.send(ctx, []byte(e.object("type", "key", `"op":"publish","ref":8`, `"stream":`+quote(e.Stream)))); err != nil {
 		return "", err
 	}
-	text, err := m.receive(ctx)
-	if err != nil {
-		return "", err
+	for {
+		text, err := m.receive(ctx)
+		if err != nil {
+			return "", err
+		}
+		if strings.HasPrefix(string(text), `{"op":"event",`) { // where the address subscribes
+			continue
+		}
+		answer, err := parseAnswer(text, "ack", "8")
+		return answer.ID, err
 	}
-	answer, err := parseAnswer(text, "ack", "8")
-	return answer.ID, err
 }
 
 // Sockets.
@@ -187,6 +198,31 @@ func webSocketWire() Wire {
 		return openV1(ctx, m, sub)
 	}, func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
 		return publishSocket(ctx, s, Event{Stream: stream, Key: key, Type: eventType, Data: data})
+	}}
+}
+
+// webSocketURLWire subscribes by the address alone.
+func webSocketURLWire() Wire {
+	return Wire{"websocket-url", func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
+		sub.Resume = false // there is no header for it
+		m, err := dialSocket(ctx, s, sub.path("/ws/"), dial)
+		if err != nil {
+			return nil, err
+		}
+		return subscribedV1(ctx, m, sub, "")
+	}, func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
+		path := "/ws/" + stream
+		if key != "" {
+			path += "/" + url.PathEscape(key)
+		}
+		m, err := dialSocket(ctx, s, path, Plain)
+		if err != nil {
+			return "", err
+		}
+		if _, err := subscribedV1(ctx, m, Subscription{}, ""); err != nil {
+			return "", err
+		}
+		return publishV1(ctx, m, Event{Stream: stream, Type: eventType, Data: data})
 	}}
 }
 

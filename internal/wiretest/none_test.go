@@ -50,7 +50,7 @@ func TestAStreamThatKeepsNothingRefusesWhatNeedsPositions(t *testing.T) {
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		for _, sub := range []wiretest.Subscription{{After: "earliest"}, {After: "b7k2-1"}, {Since: time.Now()}, {Last: 1}} {
 			sub.Stream = "none"
-			wantProblem(t, isGRPC(w), w.Refused(t, s, sub), 400, "durability")
+			wantProblem(t, w.GRPC(), w.Refused(t, s, sub), 400, "durability")
 		}
 		w.Open(t, s, wiretest.Subscription{Stream: "none", After: "latest"})
 	})

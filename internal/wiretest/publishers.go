@@ -3,7 +3,9 @@ package wiretest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -194,7 +196,7 @@ func publishUpload(ctx context.Context, s *Server, e Event) (string, error) {
 	if err != nil {
 		return "", grpcProblem(err)
 	}
-	if err := upload.Send(&leatv1.PublishStreamRequest{Publish: e.request()}); err != nil {
+	if err := upload.Send(&leatv1.PublishStreamRequest{Publish: e.request()}); err != nil && !errors.Is(err, io.EOF) { // the answer says why it is over
 		return "", err
 	}
 	answer, err := upload.CloseAndRecv()

@@ -43,8 +43,8 @@ func (s Subscription) path(prefix string) string {
 	return path
 }
 
-// get opens a streaming GET.
-func get(ctx context.Context, s *Server, sub Subscription, accept string, dial Dial) (*http.Response, func(), error) {
+// get opens a streaming GET over a connection of its own.
+func get(ctx context.Context, s *Server, sub Subscription, accept string, transport *http.Transport) (*http.Response, func(), error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+sub.path("/events/"), nil)
 	if err != nil {
 		return nil, nil, err
@@ -53,7 +53,6 @@ func get(ctx context.Context, s *Server, sub Subscription, accept string, dial D
 	if sub.Resume {
 		r.Header.Set("Last-Event-ID", sub.After)
 	}
-	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true}
 	response, err := transport.RoundTrip(r)
 	if err != nil {
 		transport.CloseIdleConnections()
@@ -70,9 +69,22 @@ func get(ctx context.Context, s *Server, sub Subscription, accept string, dial D
 	return response, closeAll, nil
 }
 
-func sseWire() Wire {
-	return Wire{"sse", func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
-		response, closeAll, err := get(ctx, s, sub, "text/event-stream", dial)
+// http1 is a transport for one request.
+func http1(dial Dial) *http.Transport {
+	return &http.Transport{DialContext: dial, DisableKeepAlives: true}
+}
+
+// h2c is a transport that speaks HTTP/2 without TLS. It holds little that is not read yet, as browsers do.
+func h2c(dial Dial) *http.Transport {
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Transport{DialContext: dial, Protocols: &protocols, HTTP2: &http.HTTP2Config{
+		MaxReceiveBufferPerStream: 64 << 10, MaxReceiveBufferPerConnection: 128 << 10}}
+}
+
+func sseWire(name string, transport func(Dial) *http.Transport) Wire {
+	return Wire{name, func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
+		response, closeAll, err := get(ctx, s, sub, "text/event-stream", transport(dial))
 		if err != nil {
 			return nil, err
 		}
@@ -160,7 +172,7 @@ func ndjsonWire() Wire {
 	return Wire{"ndjson", func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
 		heartbeats := sub.Heartbeats
 		sub.Heartbeats = false // it always has them
-		response, closeAll, err := get(ctx, s, sub, "application/x-ndjson", dial)
+		response, closeAll, err := get(ctx, s, sub, "application/x-ndjson", http1(dial))
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package wiretest
 import (
 	"context"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -48,6 +49,18 @@ type Wire struct {
 	// Publish stores one event and gives its id.
 	Publish func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error)
 }
+
+// SSE tells whether the wire is an event stream, which has no envelope.
+func (w Wire) SSE() bool { return strings.HasPrefix(w.Name, "sse") }
+
+// HTTP tells whether it is a streaming response.
+func (w Wire) HTTP() bool { return w.SSE() || w.Name == "ndjson" }
+
+// GRPC tells whether it is generic gRPC, whose errors have a status of their own.
+func (w Wire) GRPC() bool { return w.Name == "grpc" || w.Name == "grpc-public" }
+
+// WebSocket tells whether it is one.
+func (w Wire) WebSocket() bool { return strings.HasPrefix(w.Name, "websocket") }
 
 // Dial opens a connection to a server.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -95,7 +108,10 @@ func (c *cutConn) Read(p []byte) (int, error) {
 
 // Wires are all ways to subscribe.
 func Wires() []Wire {
-	return []Wire{sseWire(), ndjsonWire(), webSocketWire(), grpcWire("grpc", false), grpcWire("grpc-public", true), connectWire()}
+	return []Wire{
+		sseWire("sse", http1), sseWire("sse-http2", h2c), ndjsonWire(), webSocketWire(), webSocketURLWire(),
+		grpcWire("grpc", false), grpcWire("grpc-public", true), connectWire(),
+	}
 }
 
 // Each runs a test over every wire.
