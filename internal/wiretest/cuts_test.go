@@ -30,6 +30,9 @@ func TestAClientCutAtRandomBytesGetsEachEventOnce(t *testing.T) {
 	random := seeded(t)
 	s := wiretest.Start(t, wiretest.Orders)
 	ids := ticks(t, s, "plain", 21)
+	// Cuts and resumes, thousands in all: with the race detector on a busy machine they take more than Timeout.
+	ctx, cancel := context.WithTimeout(context.Background(), 6*wiretest.Timeout)
+	defer cancel()
 	var group sync.WaitGroup
 	defer group.Wait()
 	for _, w := range wiretest.Wires() {
@@ -43,7 +46,7 @@ func TestAClientCutAtRandomBytesGetsEachEventOnce(t *testing.T) {
 		}
 		group.Go(func() {
 			c := cutClient{w, s, places, wiretest.Subscription{Stream: "plain", After: at(t, ids[0], 0), Resume: true}}
-			if err := c.read(wiretest.Context(t), events); err != nil {
+			if err := c.read(ctx, events); err != nil {
 				t.Errorf("%s: %v", w.Name, err)
 			}
 		})
@@ -71,6 +74,9 @@ func (c *cutClient) read(ctx context.Context, events uint64) error {
 			c.places = c.places[1:]
 		}
 		reader, err := c.w.Subscribe(ctx, c.s, c.sub, dial)
+		if ctx.Err() != nil {
+			return fmt.Errorf("nothing came behind %d: %w", sequence, ctx.Err())
+		}
 		if err != nil {
 			continue // cut before it stood
 		}

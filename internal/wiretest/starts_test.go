@@ -205,3 +205,16 @@ func TestLiveComesOnceWhilePublishersRace(t *testing.T) {
 		}
 	})
 }
+
+// RFC 3339, section 5.6: T and Z may be lower case, and any offset will do.
+func TestSinceTakesATimeHoweverItIsWritten(t *testing.T) {
+	s := wiretest.Start(t, wiretest.Orders)
+	ids := ticks(t, s, "plain", 2)
+	for _, since := range []string{"2024-05-01t10:00:00z", "2024-05-01T10:00:00.123456789Z", "2024-05-01T10:00:00%2B02:00", "0001-01-01T00:00:00-00:00"} {
+		var p page
+		fetch(t, s, "/events/plain?since="+since, &p)
+		if len(p.Events) != 2 || p.Next != ids[1] {
+			t.Errorf("since=%s: %+v", since, p)
+		}
+	}
+}
