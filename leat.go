@@ -3,6 +3,7 @@
 package leat
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -108,7 +109,7 @@ type Event struct {
 // contract asks, with its position (zero on a stream of durability none). The error says what is wrong, as an HTTP
 // client would be told.
 func (s *Server) Publish(ctx context.Context, stream string, e Event) (event.Position, error) {
-	data, err := json.Marshal(e.Data)
+	data, err := marshal(e.Data)
 	if err != nil {
 		return event.Position{}, fmt.Errorf("publish to %s: data of %s: %w", stream, e.Type, err)
 	}
@@ -125,6 +126,18 @@ func (s *Server) Publish(ctx context.Context, stream string, e Event) (event.Pos
 		return event.Position{}, fmt.Errorf("publish to %s: %w", stream, err)
 	}
 	return result.ID, nil
+}
+
+// marshal gives data as JSON, with no more escapes than it needs; raw JSON passes as it is.
+func marshal(data any) ([]byte, error) {
+	if raw, ok := data.(json.RawMessage); ok {
+		return raw, nil
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(data)
+	return text.Bytes(), err
 }
 
 // Ready asks the event log for a round trip; an error says why the server should get no requests now.

@@ -210,7 +210,7 @@ const maxPause = 30 * time.Second
 // doubles with each failure ("full jitter"), so that the clients of a server that went down do not come back as one.
 func (f *follower) pause(err error) time.Duration {
 	ceiling := min(maxPause, f.client.firstPause<<min(max(f.failures-1, 0), 10))
-	drawn := rand.N(ceiling) //nolint:gosec // no secret hangs on it
+	drawn := rand.N(ceiling)
 	asked := f.wait
 	f.wait = 0
 	if refused, ok := errors.AsType[*Error](err); ok {

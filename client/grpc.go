@@ -92,7 +92,7 @@ func (f *follower) grpcRequest() *leatv1.SubscribeRequest {
 	case !from.since.IsZero():
 		request.Start = &leatv1.SubscribeRequest_Since{Since: timestamppb.New(from.since)}
 	case from.last != 0:
-		request.Start = &leatv1.SubscribeRequest_Last{Last: uint32(from.last)} //nolint:gosec // check saw to it
+		request.Start = &leatv1.SubscribeRequest_Last{Last: uint32(from.last)} // no overflow: check saw to it
 	}
 	return request
 }

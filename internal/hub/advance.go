@@ -46,7 +46,7 @@ func (s *Subscriber) advance(ctx context.Context, take func(*block) (missing uin
 		}
 		return inPast, nil // no block was taken; the next call goes on
 	case s.idle():
-		s.met = s.met || s.at >= s.liveAt
+		s.met = s.met || t.started && s.at >= s.liveAt
 		st.mu.Unlock()
 		return atEnd, nil
 	case s.at >= t.base:

@@ -34,7 +34,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "leat_subscriber_lag_events", Help: "How many events a subscriber was behind the tail after a write.",
 			Buckets: []float64{0, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000}}, by),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "leat_delivery_seconds", Help: "From the event log to the socket, of the newest event in each write from the tail.",
+			Name: "leat_delivery_seconds", Help: "From the event log to the socket, of the newest event in each write to a subscriber that had caught up.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10}}, by),
 		gaps: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "leat_gaps_total", Help: "leat.gap events told, by reason."}, []string{"stream", "reason"}),

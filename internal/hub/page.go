@@ -48,19 +48,38 @@ func (h *Hub) Page(ctx context.Context, sub Subscription, limit int, wait time.D
 			return nil, context.Cause(ctx)
 		case err != nil:
 			return nil, problem.New(problem.Unavailable, "the event log does not answer now; try again: %w", err)
-		case where != atEnd:
+		case where != atEnd && size(p.Events) < maxPageBytes:
 			continue
+		case where != atEnd:
+			return p.end(s), nil
 		}
 		caughtUp := s.at >= s.liveAt && s.gap == nil
 		if caughtUp && (len(p.Events) > 0 || p.Gap != nil || wait == 0) || !h.awaitEvent(ctx, s, timer.C, caughtUp) {
 			break
 		}
 	}
+	return p.end(s), nil
+}
+
+// maxPageBytes is about how much data a page holds at most: one with fewer events than its limit is as good, since it
+// says where the next one begins.
+const maxPageBytes = 8 << 20
+
+func size(events []*event.Event) int {
+	total := 0
+	for _, e := range events {
+		total += len(e.Data)
+	}
+	return total
+}
+
+// end says where the next page begins.
+func (p *Page) end(s *Subscriber) *Page {
 	if len(p.Events) > 0 {
 		p.Next = p.Events[len(p.Events)-1].Position
 		s.counters.delivered.Add(float64(len(p.Events)))
 	}
-	return p, nil
+	return p
 }
 
 // awaitEvent waits for something new, until the time is over or the node drains; false says that the page is done.

@@ -83,7 +83,7 @@ func (s *Subscriber) step(ctx context.Context, w Writer, heartbeat *time.Timer) 
 		return false, nil
 	}
 	if s.batch.Events > 0 {
-		return true, s.write(w, newest, where == inTail)
+		return true, s.write(w, newest, where == inTail && s.met)
 	}
 	if where != atEnd {
 		select {
@@ -103,8 +103,8 @@ func (s *Subscriber) step(ctx context.Context, w Writer, heartbeat *time.Timer) 
 	return false, nil
 }
 
-// write sends the batch; newest is the last event in it.
-func (s *Subscriber) write(w Writer, newest *item, fromTail bool) error {
+// write sends the batch; newest is the last event in it. live tells that the subscriber waited for it.
+func (s *Subscriber) write(w Writer, newest *item, live bool) error {
 	told, storedAt := newest.Position, newest.storedAt
 	if err := w.Write(s.batch); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (s *Subscriber) write(w Writer, newest *item, fromTail bool) error {
 	s.told = told
 	s.counters.delivered.Add(float64(s.batch.Events))
 	s.counters.bytes.Add(float64(s.batch.Bytes))
-	if fromTail {
+	if live {
 		s.counters.seconds.Observe(time.Since(storedAt).Seconds())
 	}
 	s.counters.lag.Observe(float64(s.stream.behind(s.at)))

@@ -19,11 +19,12 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := in.answer(w, r)
 	if err != nil {
 		// Whoever hung up is owed no answer, and what that does to an append is no bug of ours.
-		if problem.From(err).Kind == problem.Internal && r.Context().Err() == nil {
-			in.logger.ErrorContext(r.Context(), "publish", "stream", r.PathValue("stream"), "error", err)
+		p := problem.From(err)
+		if p.Kind == problem.Internal && r.Context().Err() == nil {
+			in.logger.ErrorContext(r.Context(), "publish", "stream", r.PathValue("stream"), "error", p)
 		}
-		drain(r, problem.From(err).Kind)
-		problem.Write(w, err)
+		drain(r, p.Kind)
+		problem.Write(w, p)
 		return
 	}
 	answer.write(w)

@@ -28,6 +28,9 @@ const (
 	maxStreams = 4096
 	// As long as a reader on HTTP/1.1 may make no progress.
 	stuckAfter = 10 * time.Second
+	// Pings find peers that are gone without a word, as the WebSocket's do.
+	pingEvery  = 25 * time.Second
+	pongWithin = 10 * time.Second
 )
 
 func (n *Node) fronts(server *leat.Server, bound *listeners) []front {
@@ -97,8 +100,9 @@ func newHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 		ReadHeaderTimeout: headersWithin,
 		IdleTimeout:       idleFor,
 		MaxHeaderBytes:    maxHeaderBytes,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: stuckAfter},
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: stuckAfter,
+			SendPingTimeout: pingEvery, PingTimeout: pongWithin},
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -80,13 +82,18 @@ func New(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Detail: wrapped.Error(), cause: errors.Unwrap(wrapped)}
 }
 
-// From gives the problem within err; anything else is Internal, and clients see no more of it than that.
+// From gives the problem within err. Anything else is Internal: clients see an id of it and no more, and the log has
+// the same id and the cause.
 func From(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
 		return e
 	}
-	return &Error{Kind: Internal, Detail: "something went wrong in the server; its log says what", cause: err}
+	hash := fnv.New32a()
+	_, _ = io.WriteString(hash, err.Error()) // never fails
+	id := fmt.Sprintf("%08x", hash.Sum32())
+	return &Error{Kind: Internal, Detail: "something went wrong in the server; its log says what under id " + id,
+		cause: fmt.Errorf("id %s: %w", id, err)}
 }
 
 // Error gives the detail and, for our own bugs, the cause.

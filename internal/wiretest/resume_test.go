@@ -68,6 +68,7 @@ type history struct {
 	stored    map[uint64]wiretest.Event // by sequence: what the log has or had, without what a torn disk took
 	last      uint64
 	number    int
+	expired   uint64 // retention has removed the events up to here; a torn disk may bring some back
 	holes     []hole // what a torn disk took, and the log says so in the middle
 	clients   []*client
 }
@@ -162,6 +163,9 @@ func (h *history) publish(n int) {
 			h.t.Fatalf("stored as %s, after sequence %d", id, h.last)
 		}
 		h.last = sequence
+		if h.retention > 0 && h.last > uint64(h.retention) {
+			h.expired = max(h.expired, h.last-uint64(h.retention))
+		}
 		h.stored[sequence] = wiretest.Event{ID: id, Type: events[i].eventType, Key: events[i].key, Data: events[i].data}
 	}
 }
@@ -216,6 +220,8 @@ func (h *history) takeStock(torn bool) {
 			}
 			if end := h.sequence(next); end > max(newest, told) {
 				h.t.Fatalf("a page behind %s ends at %s, with no gap", newestID, next)
+			} else if newest < end {
+				h.holes = append(h.holes, hole{newest, end})
 			}
 			break
 		}
@@ -228,15 +234,12 @@ func (h *history) takeStock(torn bool) {
 		delete(h.stored, lost)
 	}
 	for _, c := range h.clients {
-		if c.begun && c.at > newest {
-			c.lost = true
+		if torn {
+			c.disconnect() // what lies in its buffers was true when it was sent
 		}
-		if c.lost {
-			c.end = newestID
+		if c.begun && !c.lost && c.at > newest || c.lost && h.sequence(c.end) > newest {
+			c.lost, c.end = true, newestID
 		}
-	}
-	if newest < h.last {
-		h.holes = append(h.holes, hole{newest, h.last})
 	}
 	h.last = newest
 }
@@ -445,7 +448,7 @@ func (c *client) gap(e wiretest.Event) {
 		c.t.Fatal(err)
 	}
 	to := c.sequence(gap.ResumedAfter)
-	expired := c.retention > 0 && to+uint64(c.retention) <= c.last
+	expired := to <= c.expired
 	switch {
 	case gap.ResumedAfter != e.ID || c.begun && gap.After != c.id:
 	case gap.Reason == "reset" && c.lost && (gap.ResumedAfter == c.end || expired):

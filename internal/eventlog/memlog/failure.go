@@ -90,9 +90,9 @@ func (l *Log) Reads() int {
 	return l.reads
 }
 
-// Follows counts the calls of Follow.
-func (l *Log) Follows() int {
+// Followers counts the calls of Follow that are under way.
+func (l *Log) Followers() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.followed
+	return l.followers
 }

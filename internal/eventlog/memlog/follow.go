@@ -16,7 +16,7 @@ func (l *Log) Follow(ctx context.Context, after uint64, deliver func([]eventlog.
 		return err
 	}
 	cuts := l.cuts
-	l.followed++
+	l.followers++
 	f := &live{}
 	if !l.stored() {
 		l.live[f] = true
@@ -25,6 +25,7 @@ func (l *Log) Follow(ctx context.Context, after uint64, deliver func([]eventlog.
 	defer func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
+		l.followers--
 		delete(l.live, f)
 	}()
 	deliver(nil)

@@ -18,19 +18,19 @@ import (
 type Log struct {
 	contract *contract.Stream
 
-	mu       sync.Mutex // guards the fields below; never held while deliver is called
-	lineage  eventlog.Lineage
-	entries  []eventlog.Entry // what is left, in order; holes are allowed
-	last     uint64
-	bytes    int64
-	named    map[string]named
-	changed  chan struct{} // closed and renewed at each change
-	cuts     int           // how often followers were cut
-	muted    bool          // followers get nothing
-	failing  error
-	reads    int
-	live     map[*live]bool
-	followed int // how many Follow calls there were
+	mu        sync.Mutex // guards the fields below; never held while deliver is called
+	lineage   eventlog.Lineage
+	entries   []eventlog.Entry // what is left, in order; holes are allowed
+	last      uint64
+	bytes     int64
+	named     map[string]named
+	changed   chan struct{} // closed and renewed at each change
+	cuts      int           // how often followers were cut
+	muted     bool          // followers get nothing
+	failing   error
+	reads     int
+	live      map[*live]bool
+	followers int // how many Follow calls are under way
 }
 
 // named is what a Dedupe name stands for.

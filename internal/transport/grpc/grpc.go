@@ -4,6 +4,7 @@ package grpc
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
@@ -82,8 +83,13 @@ func messageLimit(c *contract.Contract) int {
 	return largest + 8<<10
 }
 
-// Serve answers calls on a listener until Stop; it closes the listener.
-func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(l) }
+// Serve answers calls on a listener until Stop, and then returns nil; it closes the listener.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.grpc.Serve(l); !errors.Is(err, grpcgo.ErrServerStopped) {
+		return err
+	}
+	return nil // stopped before it began
+}
 
 // SetDraining refuses new calls that subscribe or publish from now on, and tells health checks so. It does not end
 // what runs: hub.Drain does.

@@ -61,9 +61,9 @@ func (s *Server) fail(ctx context.Context, err error, more ...protoadapt.Message
 	if ctx.Err() != nil { // the caller's own deadline or cancellation
 		return status.FromContextError(ctx.Err()).Err()
 	}
-	if problem.From(err).Kind == problem.Internal {
+	if p := problem.From(err); p.Kind == problem.Internal {
 		method, _ := grpcgo.Method(ctx)
-		s.logger.Error("gRPC call failed", "method", method, "error", err)
+		s.logger.Error("gRPC call failed", "method", method, "error", p)
 	}
 	return statusOf(err, more...)
 }
