@@ -31,7 +31,8 @@ func TestTheCommandLineDoesWhatTheScriptsSay(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "end": end, "get": get, "status": exitStatus, "hold": hold, "follow": follow, "lines": lines,
+			"start": start, "end": end, "get": get, "status": exitStatus, "hold": hold,
+			"follow": follow, "lines": lines,
 		},
 	})
 }
@@ -68,13 +69,16 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	})
 	tooLate := time.AfterFunc(within, func() { _ = cmd.Process.Kill() })
 	defer tooLate.Stop()
-	buffer := make([]byte, 4096) // the addresses are one write
+	buffer := make([]byte, 4096) // the addresses are one write, and an empty line ends them where more follows
 	n, err := output.Read(buffer)
 	if err != nil {
 		ts.Fatalf("%s printed no address: %v\n%s", name, err, ts.ReadFile(name+".log"))
 	}
 	for line := range strings.Lines(string(buffer[:n])) {
 		words := strings.Fields(line)
+		if len(words) == 0 {
+			break
+		}
 		if len(words) != 3 || words[0] != "leat:" {
 			ts.Fatalf("%s printed %q, want leat: LISTENER URL", name, line)
 		}

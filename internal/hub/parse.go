@@ -148,9 +148,9 @@ func (p *Params) named() (Start, error) {
 		}
 		return Start{Kind: StartAfter, After: after, Asked: *p.After}, nil
 	case p.Since != nil:
-		since, err := time.Parse(time.RFC3339, *p.Since)
+		since, err := time.Parse(time.RFC3339, strings.ToUpper(*p.Since)) // t and z may be lower case
 		if err != nil {
-			return Start{}, problem.New(problem.Malformed, "since is %q; it is a time as in RFC 3339, such as 2024-05-01T10:00:00Z", *p.Since)
+			return Start{}, problem.New(problem.Malformed, "since is %q; it is a time as in RFC 3339, such as 2024-05-01T10:00:00Z (in a URL, + is written %%2B)", *p.Since)
 		}
 		return Start{Kind: StartSince, Since: since}, nil
 	case p.Last != nil:

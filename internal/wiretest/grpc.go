@@ -8,6 +8,7 @@ import (
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -30,27 +31,31 @@ func grpcWire(name string, public bool) Wire {
 			return nil, err
 		}
 		stream, err := leatv1.NewStreamServiceClient(conn).Subscribe(ctx, sub.request())
+		var header metadata.MD
 		if err == nil {
-			_, err = stream.Header() // sent as soon as the subscription stands
+			header, err = stream.Header() // sent as soon as the subscription stands
+		}
+		if err == nil && header == nil { // the call has failed
+			_, err = stream.Recv()
 		}
 		if err != nil {
 			conn.Close()
-			return nil, err
+			return nil, grpcProblem(err)
 		}
-		return &grpcReader{stream, conn, sub.resumeID()}, nil
+		return &grpcReader{stream, conn, sub.resumeID(), sub.Heartbeats}, nil
 	}, func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
-		conn, err := dialGRPC(address(s), Plain)
-		if err != nil {
-			return "", err
-		}
-		defer conn.Close()
-		e := &leatv1.Event{Stream: stream, Type: eventType, Data: []byte(data)}
-		if key != "" {
-			e.Key = &key
-		}
-		answer, err := leatv1.NewStreamServiceClient(conn).Publish(ctx, &leatv1.PublishRequest{Event: e})
-		return answer.GetId(), err
+		return publishGRPC(ctx, address(s), Event{Stream: stream, Key: key, Type: eventType, Data: data})
 	}}
+}
+
+func publishGRPC(ctx context.Context, address string, e Event) (string, error) {
+	conn, err := dialGRPC(address, Plain)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	answer, err := leatv1.NewStreamServiceClient(conn).Publish(ctx, e.request())
+	return answer.GetId(), grpcProblem(err)
 }
 
 func (s Subscription) request() *leatv1.SubscribeRequest {
@@ -70,27 +75,29 @@ func (s Subscription) request() *leatv1.SubscribeRequest {
 }
 
 type grpcReader struct {
-	stream grpc.ServerStreamingClient[leatv1.SubscribeResponse]
-	conn   *grpc.ClientConn
-	lastID string
+	stream     grpc.ServerStreamingClient[leatv1.SubscribeResponse]
+	conn       *grpc.ClientConn
+	lastID     string
+	heartbeats bool
 }
 
 func (r *grpcReader) Next(context.Context) (Event, error) {
 	for {
 		answer, err := r.stream.Recv()
 		if err != nil {
-			return Event{}, err
+			return Event{}, grpcProblem(err)
 		}
 		e := answer.GetEvent()
 		if e.GetId() != "" {
 			r.lastID = e.GetId()
 		}
-		if e.GetType() != "leat.heartbeat" {
+		if e.GetType() != "leat.heartbeat" || r.heartbeats {
 			return Event{e.GetStream(), e.GetId(), e.GetType(), e.GetKey(), e.GetTime().AsTime().Format("2006-01-02T15:04:05.000Z"), string(e.GetData())}, nil
 		}
 	}
 }
 
-func (r *grpcReader) Start() string  { return "" }
+func (*grpcReader) Start() string    { return "" }
+func (*grpcReader) ShowsStart() bool { return false }
 func (r *grpcReader) LastID() string { return r.lastID }
 func (r *grpcReader) Close()         { r.conn.Close() }

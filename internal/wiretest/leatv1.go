@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -52,7 +53,9 @@ func (s Subscription) subscribe() []byte {
 // v1Reader reads one subscription of a leat.v1 connection.
 type v1Reader struct {
 	messages
+
 	start, lastID string
+	heartbeats    bool
 }
 
 func openV1(ctx context.Context, m messages, sub Subscription) (Reader, error) {
@@ -60,17 +63,42 @@ func openV1(ctx context.Context, m messages, sub Subscription) (Reader, error) {
 		m.close()
 		return nil, err
 	}
+	return subscribedV1(ctx, m, sub, `"s"`)
+}
+
+// subscribedV1 awaits that a subscription stands.
+func subscribedV1(ctx context.Context, m messages, sub Subscription, ref string) (Reader, error) {
 	text, err := m.receive(ctx)
 	if err != nil {
 		m.close()
 		return nil, err
 	}
-	var answer struct{ Op, ID, Ref string }
-	if err := json.Unmarshal(text, &answer); err != nil || answer.Op != "subscribed" || answer.Ref != "s" {
+	answer, err := parseAnswer(text, "subscribed", ref)
+	if err != nil {
 		m.close()
-		return nil, fmt.Errorf("the answer to subscribe: %s", text)
+		return nil, err
 	}
-	return &v1Reader{m, answer.ID, answer.ID}, nil
+	return &v1Reader{m, answer.ID, answer.ID, sub.Heartbeats}, nil
+}
+
+type v1Answer struct {
+	Op, ID     string
+	Ref, Error json.RawMessage
+}
+
+// parseAnswer reads the answer to the message with a ref; an error is the *Problem in it.
+func parseAnswer(text []byte, op, ref string) (a v1Answer, err error) {
+	if err := json.Unmarshal(text, &a); err != nil || string(a.Ref) != ref || a.Op != op && a.Op != "error" {
+		return a, fmt.Errorf("the answer to %s: %s (%w)", ref, text, err)
+	}
+	if a.Op == "error" {
+		p, err := parseProblem(a.Error)
+		if err != nil {
+			return a, err
+		}
+		return a, p
+	}
+	return a, nil
 }
 
 func (r *v1Reader) Next(ctx context.Context) (Event, error) {
@@ -89,41 +117,34 @@ func (r *v1Reader) Next(ctx context.Context) (Event, error) {
 		if e.ID != "" {
 			r.lastID = e.ID
 		}
-		if e.Type != "leat.heartbeat" {
+		if e.Type != "leat.heartbeat" || r.heartbeats {
 			return e, nil
 		}
 	}
 }
 
 func (r *v1Reader) Start() string  { return r.start }
+func (*v1Reader) ShowsStart() bool { return true }
 func (r *v1Reader) LastID() string { return r.lastID }
 func (r *v1Reader) Close()         { r.close() }
 
-func publishV1(ctx context.Context, m messages, stream, key, eventType, data string) (string, error) {
+// publishV1 publishes over a connection of its own.
+func publishV1(ctx context.Context, m messages, e Event) (string, error) {
 	defer m.close()
-	message := map[string]any{"op": "publish", "ref": 8, "stream": stream, "type": eventType, "data": json.RawMessage(data)}
-	if key != "" {
-		message["key"] = key
-	}
-	text, err := json.Marshal(message)
-	if err != nil {
+	if err := m.send(ctx, []byte(e.object("type", "key", `"op":"publish","ref":8`, `"stream":`+quote(e.Stream)))); err != nil {
 		return "", err
 	}
-	if err := m.send(ctx, text); err != nil {
-		return "", err
+	for {
+		text, err := m.receive(ctx)
+		if err != nil {
+			return "", err
+		}
+		if strings.HasPrefix(string(text), `{"op":"event",`) { // where the address subscribes
+			continue
+		}
+		answer, err := parseAnswer(text, "ack", "8")
+		return answer.ID, err
 	}
-	if text, err = m.receive(ctx); err != nil {
-		return "", err
-	}
-	var answer struct {
-		Op  string
-		Ref int
-		ID  string
-	}
-	if err := json.Unmarshal(text, &answer); err != nil || answer.Op != "ack" || answer.Ref != 8 {
-		return "", fmt.Errorf("the answer to publish: %s", text)
-	}
-	return answer.ID, nil
 }
 
 // Sockets.
@@ -139,6 +160,9 @@ func dialSocket(ctx context.Context, s *Server, path string, dial Dial) (message
 		HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{"leat.v1"}})
 	if err != nil {
 		transport.CloseIdleConnections()
+		if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
+			return nil, HTTPProblem(response)
+		}
 		return nil, err
 	}
 	if response.Body != nil {
@@ -173,12 +197,41 @@ func webSocketWire() Wire {
 		}
 		return openV1(ctx, m, sub)
 	}, func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
-		m, err := dialSocket(ctx, s, "/ws", Plain)
+		return publishSocket(ctx, s, Event{Stream: stream, Key: key, Type: eventType, Data: data})
+	}}
+}
+
+// webSocketURLWire subscribes by the address alone.
+func webSocketURLWire() Wire {
+	return Wire{"websocket-url", func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
+		sub.Resume = false // there is no header for it
+		m, err := dialSocket(ctx, s, sub.path("/ws/"), dial)
+		if err != nil {
+			return nil, err
+		}
+		return subscribedV1(ctx, m, sub, "")
+	}, func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
+		path := "/ws/" + stream
+		if key != "" {
+			path += "/" + url.PathEscape(key)
+		}
+		m, err := dialSocket(ctx, s, path, Plain)
 		if err != nil {
 			return "", err
 		}
-		return publishV1(ctx, m, stream, key, eventType, data)
+		if _, err := subscribedV1(ctx, m, Subscription{}, ""); err != nil {
+			return "", err
+		}
+		return publishV1(ctx, m, Event{Stream: stream, Type: eventType, Data: data})
 	}}
+}
+
+func publishSocket(ctx context.Context, s *Server, e Event) (string, error) {
+	m, err := dialSocket(ctx, s, "/ws", Plain)
+	if err != nil {
+		return "", err
+	}
+	return publishV1(ctx, m, e)
 }
 
 // gRPC's Connect carries the same messages.
@@ -207,7 +260,7 @@ func (c *connectStream) send(_ context.Context, text []byte) error {
 
 func (c *connectStream) receive(context.Context) ([]byte, error) {
 	answer, err := c.Recv()
-	return answer.GetJson(), err
+	return answer.GetJson(), grpcProblem(err)
 }
 
 func (c *connectStream) close() { c.conn.Close() }
@@ -220,10 +273,48 @@ func connectWire() Wire {
 		}
 		return openV1(ctx, m, sub)
 	}, func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
-		m, err := dialConnect(ctx, s, Plain)
-		if err != nil {
-			return "", err
-		}
-		return publishV1(ctx, m, stream, key, eventType, data)
+		return publishConnect(ctx, s, Event{Stream: stream, Key: key, Type: eventType, Data: data})
 	}}
 }
+
+func publishConnect(ctx context.Context, s *Server, e Event) (string, error) {
+	m, err := dialConnect(ctx, s, Plain)
+	if err != nil {
+		return "", err
+	}
+	return publishV1(ctx, m, e)
+}
+
+// Ops is a connection of leat.v1 on which tests ask for anything.
+type Ops struct {
+	m   messages
+	ctx context.Context
+}
+
+// OpenOps connects over websocket or grpc-connect.
+func OpenOps(ctx context.Context, s *Server, wire string) (*Ops, error) {
+	if wire == "websocket" {
+		m, err := dialSocket(ctx, s, "/ws", Plain)
+		return &Ops{m, ctx}, err
+	}
+	m, err := dialConnect(ctx, s, Plain)
+	return &Ops{m, ctx}, err
+}
+
+// Op is the operation that asks for a subscription.
+func (s Subscription) Op() string { return string(s.subscribe()) }
+
+// Ask sends an operation with the ref "s", and gives the answer; the error is the *Problem in it.
+func (o *Ops) Ask(op string) (string, error) {
+	if err := o.m.send(o.ctx, []byte(op)); err != nil {
+		return "", err
+	}
+	text, err := o.m.receive(o.ctx)
+	if err == nil && strings.HasPrefix(string(text), `{"op":"error"`) {
+		_, err = parseAnswer(text, "error", `"s"`)
+	}
+	return string(text), err
+}
+
+// Close ends the connection.
+func (o *Ops) Close() { o.m.close() }

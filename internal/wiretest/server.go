@@ -88,6 +88,9 @@ func Start(t testing.TB, text string, options ...leat.Option) *Server {
 	return s
 }
 
+// At is a server of another process, which has a public listener alone; Leat is nil.
+func At(t testing.TB, url string) *Server { return &Server{t: t, URL: url} }
+
 func (s *Server) open(public, grpc string) {
 	s.t.Helper()
 	logger := slog.New(slog.NewTextHandler(testWriter{s.t}, &slog.HandlerOptions{Level: slog.LevelError}))

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -35,14 +34,17 @@ func (s Subscription) path(prefix string) string {
 	if s.Last > 0 {
 		query.Set("last", strconv.Itoa(s.Last))
 	}
+	if s.Heartbeats && prefix == "/events/" {
+		query.Set("heartbeats", "events")
+	}
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
 	return path
 }
 
-// get opens a streaming GET.
-func get(ctx context.Context, s *Server, sub Subscription, accept string, dial Dial) (*http.Response, func(), error) {
+// get opens a streaming GET over a connection of its own.
+func get(ctx context.Context, s *Server, sub Subscription, accept string, transport *http.Transport) (*http.Response, func(), error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+sub.path("/events/"), nil)
 	if err != nil {
 		return nil, nil, err
@@ -51,7 +53,6 @@ func get(ctx context.Context, s *Server, sub Subscription, accept string, dial D
 	if sub.Resume {
 		r.Header.Set("Last-Event-ID", sub.After)
 	}
-	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true}
 	response, err := transport.RoundTrip(r)
 	if err != nil {
 		transport.CloseIdleConnections()
@@ -62,20 +63,32 @@ func get(ctx context.Context, s *Server, sub Subscription, accept string, dial D
 		transport.CloseIdleConnections()
 	}
 	if response.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(response.Body)
-		closeAll()
-		return nil, nil, fmt.Errorf("%s: %s", response.Status, text)
+		defer closeAll()
+		return nil, nil, HTTPProblem(response)
 	}
 	return response, closeAll, nil
 }
 
-func sseWire() Wire {
-	return Wire{"sse", func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
-		response, closeAll, err := get(ctx, s, sub, "text/event-stream", dial)
+// http1 is a transport for one request.
+func http1(dial Dial) *http.Transport {
+	return &http.Transport{DialContext: dial, DisableKeepAlives: true}
+}
+
+// h2c is a transport that speaks HTTP/2 without TLS. It holds little that is not read yet, as browsers do.
+func h2c(dial Dial) *http.Transport {
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Transport{DialContext: dial, Protocols: &protocols, HTTP2: &http.HTTP2Config{
+		MaxReceiveBufferPerStream: 64 << 10, MaxReceiveBufferPerConnection: 128 << 10}}
+}
+
+func sseWire(name string, transport func(Dial) *http.Transport) Wire {
+	return Wire{name, func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
+		response, closeAll, err := get(ctx, s, sub, "text/event-stream", transport(dial))
 		if err != nil {
 			return nil, err
 		}
-		r := &sseReader{lines: bufio.NewReaderSize(response.Body, 2<<20), close: closeAll, lastID: sub.resumeID()}
+		r := &sseReader{lines: bufio.NewReaderSize(response.Body, 64<<10), close: closeAll, lastID: sub.resumeID()}
 		if _, err := r.block(); err != nil {
 			closeAll()
 			return nil, err
@@ -151,23 +164,27 @@ func (r *sseReader) Next(context.Context) (Event, error) {
 }
 
 func (r *sseReader) Start() string  { return r.start }
+func (*sseReader) ShowsStart() bool { return true }
 func (r *sseReader) LastID() string { return r.lastID }
 func (r *sseReader) Close()         { r.close() }
 
 func ndjsonWire() Wire {
 	return Wire{"ndjson", func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
-		response, closeAll, err := get(ctx, s, sub, "application/x-ndjson", dial)
+		heartbeats := sub.Heartbeats
+		sub.Heartbeats = false // it always has them
+		response, closeAll, err := get(ctx, s, sub, "application/x-ndjson", http1(dial))
 		if err != nil {
 			return nil, err
 		}
-		return &ndjsonReader{bufio.NewReaderSize(response.Body, 2<<20), closeAll, sub.resumeID()}, nil
+		return &ndjsonReader{bufio.NewReaderSize(response.Body, 64<<10), closeAll, sub.resumeID(), heartbeats}, nil
 	}, publishHTTP}
 }
 
 type ndjsonReader struct {
-	lines  *bufio.Reader
-	close  func()
-	lastID string
+	lines      *bufio.Reader
+	close      func()
+	lastID     string
+	heartbeats bool
 }
 
 func (r *ndjsonReader) Next(context.Context) (Event, error) {
@@ -183,13 +200,14 @@ func (r *ndjsonReader) Next(context.Context) (Event, error) {
 		if e.ID != "" {
 			r.lastID = e.ID
 		}
-		if e.Type != "leat.heartbeat" {
+		if e.Type != "leat.heartbeat" || r.heartbeats {
 			return e, nil
 		}
 	}
 }
 
-func (r *ndjsonReader) Start() string  { return "" }
+func (*ndjsonReader) Start() string    { return "" }
+func (*ndjsonReader) ShowsStart() bool { return false }
 func (r *ndjsonReader) LastID() string { return r.lastID }
 func (r *ndjsonReader) Close()         { r.close() }
 
@@ -215,29 +233,9 @@ func parseEnvelope(text []byte) (Event, error) {
 }
 
 func publishHTTP(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
-	body := `{"type":"` + eventType + `","data":` + data + `}`
 	path := "/events/" + stream
 	if key != "" {
 		path += "/" + url.PathEscape(key)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+path, strings.NewReader(body))
-	if err != nil {
-		return "", err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return "", err
-	}
-	if response.StatusCode >= 300 {
-		return "", fmt.Errorf("%s: %s", response.Status, text)
-	}
-	var answer struct{ ID string }
-	err = json.Unmarshal(text, &answer)
-	return answer.ID, err
+	return s.post(ctx, path, "application/json", Event{Type: eventType, Data: data}.object("type", "key"))
 }

@@ -3,6 +3,7 @@ package wiretest
 import (
 	"context"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ type Subscription struct {
 	Resume     bool   // After goes as Last-Event-ID where the wire has it
 	Since      time.Time
 	Last       int
+	Heartbeats bool // Next gives them too; over SSE they are asked for
 }
 
 // An Event is what a client saw.
@@ -30,8 +32,9 @@ type Event struct {
 type Reader interface {
 	// Start is the id that the wire showed as the start.
 	Start() string
-	// Next gives the next event, control events too; heartbeats move nothing and are left out, but for those of a
-	// Reader that was asked for them.
+	// ShowsStart tells whether the wire shows one at all.
+	ShowsStart() bool
+	// Next gives the next event, control events too, and heartbeats where the Subscription says so.
 	Next(ctx context.Context) (Event, error)
 	// LastID is what the client would resume from.
 	LastID() string
@@ -46,6 +49,18 @@ type Wire struct {
 	// Publish stores one event and gives its id.
 	Publish func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error)
 }
+
+// SSE tells whether the wire is an event stream, which has no envelope.
+func (w Wire) SSE() bool { return strings.HasPrefix(w.Name, "sse") }
+
+// HTTP tells whether it is a streaming response.
+func (w Wire) HTTP() bool { return w.SSE() || w.Name == "ndjson" }
+
+// GRPC tells whether it is generic gRPC, whose errors have a status of their own.
+func (w Wire) GRPC() bool { return w.Name == "grpc" || w.Name == "grpc-public" }
+
+// WebSocket tells whether it is one.
+func (w Wire) WebSocket() bool { return strings.HasPrefix(w.Name, "websocket") }
 
 // Dial opens a connection to a server.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -93,7 +108,10 @@ func (c *cutConn) Read(p []byte) (int, error) {
 
 // Wires are all ways to subscribe.
 func Wires() []Wire {
-	return []Wire{sseWire(), ndjsonWire(), webSocketWire(), grpcWire("grpc", false), grpcWire("grpc-public", true), connectWire()}
+	return []Wire{
+		sseWire("sse", http1), sseWire("sse-http2", h2c), ndjsonWire(), webSocketWire(), webSocketURLWire(),
+		grpcWire("grpc", false), grpcWire("grpc-public", true), connectWire(),
+	}
 }
 
 // Each runs a test over every wire.

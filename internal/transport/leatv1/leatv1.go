@@ -91,16 +91,16 @@ func (s *Session) Open(ctx context.Context, sub hub.Subscription) (begin func() 
 func (s *Session) Handle(ctx context.Context, message []byte) error {
 	m, err := parse(message)
 	if err != nil {
-		return s.refuse(m.ref, err)
+		return s.refuse(ctx, m.ref, err)
 	}
 	if err := s.locate(&m); err != nil {
-		return s.refuse(m.ref, err)
+		return s.refuse(ctx, m.ref, err)
 	}
 	switch m.op {
 	case opSubscribe:
 		return s.subscribe(ctx, m)
 	case opUnsubscribe:
-		return s.unsubscribe(m)
+		return s.unsubscribe(ctx, m)
 	default:
 		return s.publish(ctx, m)
 	}
@@ -162,13 +162,16 @@ func (s *Session) publish(ctx context.Context, m message) error {
 	}
 	result, err := s.ingest.Publish(ctx, *m.stream, e, o)
 	if err != nil {
-		return s.refuse(m.ref, err)
+		return s.refuse(ctx, m.ref, err)
 	}
 	return s.sender.Send(appendAck(nil, m.ref, result))
 }
 
-// refuse answers with the problem within err.
-func (s *Session) refuse(ref []byte, err error) error {
+// refuse answers with the problem within err. Where ctx has ended, that is all that is wrong: the client is gone.
+func (s *Session) refuse(ctx context.Context, ref []byte, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	p := problem.From(err)
 	if p.Kind == problem.Internal {
 		s.logger.Error("a leat.v1 message could not be handled", "error", p.Error())

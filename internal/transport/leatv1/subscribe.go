@@ -15,14 +15,14 @@ func (s *Session) subscribe(ctx context.Context, m message) error {
 		After: m.after, Since: m.since, Last: m.last, AllKeys: m.allKeys,
 	})
 	if err != nil {
-		return s.refuse(m.ref, err)
+		return s.refuse(ctx, m.ref, err)
 	}
 	if err := s.admit(sub); err != nil {
-		return s.refuse(m.ref, err)
+		return s.refuse(ctx, m.ref, err)
 	}
 	subscriber, err := s.conn.Subscribe(ctx, sub, s.format(sub.Key))
 	if err != nil {
-		return s.refuse(m.ref, err)
+		return s.refuse(ctx, m.ref, err)
 	}
 	return s.begin(ctx, sub, subscriber, m.ref)
 }
@@ -68,14 +68,14 @@ func (s *Session) begin(ctx context.Context, sub hub.Subscription, subscriber *h
 	return nil
 }
 
-func (s *Session) unsubscribe(m message) error {
+func (s *Session) unsubscribe(ctx context.Context, m message) error {
 	stream, err := s.hub.Contract(*m.stream)
 	if err != nil {
-		return s.refuse(m.ref, err)
+		return s.refuse(ctx, m.ref, err)
 	}
 	key, err := s.subscribedKey(stream.Name, stream.Key.Path, m)
 	if err != nil {
-		return s.refuse(m.ref, err)
+		return s.refuse(ctx, m.ref, err)
 	}
 	keys := s.streams[stream.Name]
 	r := keys[key]
@@ -84,7 +84,7 @@ func (s *Session) unsubscribe(m message) error {
 		if !key.IsZero() {
 			what = "key " + string(event.AppendString(nil, key.String())) + " of stream"
 		}
-		return s.refuse(m.ref, problem.New(problem.NotFound, "this connection is not subscribed to %s %q", what, stream.Name))
+		return s.refuse(ctx, m.ref, problem.New(problem.NotFound, "this connection is not subscribed to %s %q", what, stream.Name))
 	}
 	r.stop()
 	<-r.done // so that `unsubscribed` comes after the last event

@@ -52,14 +52,14 @@ func (f *flat) open(ctx context.Context) (begin func() error, err error) {
 func (f *flat) Handle(ctx context.Context, message []byte) error {
 	e, err := f.decode(message)
 	if err != nil {
-		return f.refuse(err)
+		return f.refuse(ctx, err)
 	}
 	var o ingest.Options
 	if key := f.sub.Key.String(); key != "" {
 		o.PathKey = &key
 	}
 	if _, err := f.ingest.Publish(ctx, f.sub.Stream.Name, e, o); err != nil {
-		return f.refuse(err)
+		return f.refuse(ctx, err)
 	}
 	return nil
 }
@@ -72,7 +72,11 @@ func (f *flat) Close() {
 	}
 }
 
-func (f *flat) refuse(err error) error {
+// refuse answers with the problem within err. Where ctx has ended, that is all that is wrong: the client is gone.
+func (f *flat) refuse(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	p := problem.From(err)
 	if p.Kind == problem.Internal {
 		f.logger.Error("a flat message could not be handled", "error", p.Error())
