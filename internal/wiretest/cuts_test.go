@@ -77,14 +77,14 @@ func (c *cutClient) read(ctx context.Context, events uint64) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("nothing came behind %d: %w", sequence, ctx.Err())
 		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("no time is left behind %d: %w", sequence, err)
+		}
 		if err != nil {
 			continue // cut before it stood
 		}
 		for sequence < events {
 			e, err := reader.Next(ctx)
-			if ctx.Err() != nil {
-				return fmt.Errorf("nothing came behind %d: %w", sequence, err)
-			}
 			if err != nil {
 				break
 			}

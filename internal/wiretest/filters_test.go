@@ -8,7 +8,7 @@ import (
 	"github.com/leatstream/leat/internal/wiretest"
 )
 
-// A mixture is what stream orders holds: 1,000 events of two types and ten keys, one of each rare.
+// A mixture is what stream orders holds: 600 events of two types and ten keys, one of each rare.
 type mixture struct {
 	ids, types, keys []string
 }
@@ -16,7 +16,7 @@ type mixture struct {
 func mix(t *testing.T, s *wiretest.Server) (m mixture) {
 	t.Helper()
 	var events []string
-	for i := range 1000 {
+	for i := range 600 {
 		eventType, key := "shipped", fmt.Sprintf("k%d", i%9)
 		if i%100 == 7 {
 			eventType = "cancelled"
@@ -55,7 +55,7 @@ var filters = []wiretest.Subscription{
 func TestFiltersChooseTheSameEventsReplayedAndLive(t *testing.T) {
 	s := wiretest.Start(t, wiretest.Orders)
 	m := mix(t, s)
-	newest := m.ids[999]
+	newest := m.ids[599]
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		for _, sub := range filters {
 			sub.Stream = "orders"
@@ -68,10 +68,10 @@ func TestFiltersChooseTheSameEventsReplayedAndLive(t *testing.T) {
 			c.Wants(want...)
 			c.WantsLive(newest)
 			c.Close()
-			sub.After = m.ids[499]
+			sub.After = m.ids[299]
 			c = w.Open(t, s, sub)
 			c.Wants(slices.DeleteFunc(slices.Clone(want), func(id string) bool {
-				return position(t, id).Sequence() <= 500
+				return position(t, id).Sequence() <= 300
 			})...)
 			c.WantsLive(newest)
 			c.Close()
@@ -102,7 +102,7 @@ func TestFiltersChooseTheSameEventsReplayedAndLive(t *testing.T) {
 func TestLastCountsWhatMatches(t *testing.T) {
 	s := wiretest.Start(t, wiretest.Orders)
 	m := mix(t, s)
-	newest := m.ids[999]
+	newest := m.ids[599]
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		for _, sub := range filters {
 			sub.Stream = "orders"

@@ -43,9 +43,7 @@ func TestAReaderThatStopsReadingMakesNobodyWait(t *testing.T) {
 		})
 	}
 	before := heap()
-	for range events {
-		s.Publish("memory", "tick", large)
-	}
+	storeLarge(t, s, "memory", events)
 	group.Wait()
 	// The events are in memory, and 48 readers hold a write each.
 	grown := heap() - before

@@ -212,23 +212,25 @@ func (r *ndjsonReader) Close()         { r.close() }
 
 // parseEnvelope reads an envelope, and insists on the order of its members.
 func parseEnvelope(text []byte) (Event, error) {
-	var e struct {
-		Op, Stream, ID, Type, Key, Time string
-		Data                            json.RawMessage
+	head, data, ok := bytes.Cut(text, []byte(`,"data":`)) // which can be in no string before it
+	if !ok || !bytes.HasSuffix(data, []byte("}")) {
+		return Event{}, fmt.Errorf("no data at the end of %q", text)
 	}
-	if err := json.Unmarshal(text, &e); err != nil {
+	data = data[:len(data)-1]
+	var e struct{ Op, Stream, ID, Type, Key, Time string }
+	if err := json.Unmarshal(append(bytes.Clone(head), '}'), &e); err != nil || !json.Valid(data) {
 		return Event{}, fmt.Errorf("%q: %w", text, err)
 	}
-	at := -1
-	for _, member := range []string{`"stream":`, `"id":`, `"type":`, `"key":`, `"time":`, `"data":`} {
-		if i := bytes.Index(text, []byte(member)); i >= 0 && i < bytes.Index(text, []byte(`"data":`))+1 {
+	at := 0
+	for _, member := range []string{`"stream":`, `"id":`, `"type":`, `"key":`, `"time":`} {
+		if i := bytes.Index(head, []byte(member)); i >= 0 {
 			if i < at {
 				return Event{}, fmt.Errorf("%s is out of order in %s", member, text)
 			}
 			at = i
 		}
 	}
-	return Event{e.Stream, e.ID, e.Type, e.Key, e.Time, string(e.Data)}, nil
+	return Event{e.Stream, e.ID, e.Type, e.Key, e.Time, string(data)}, nil
 }
 
 func publishHTTP(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {

@@ -70,9 +70,14 @@ func Plain(ctx context.Context, network, address string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, network, address)
 }
 
-// CutAfter dials connections that break when the client has read so many bytes.
+// CutAfter dials one connection, which breaks when the client has read so many bytes. A second one is refused: gRPC
+// would make them behind the test's back.
 func CutAfter(n int64) Dial {
+	var dialed atomic.Bool
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dialed.Swap(true) {
+			return nil, net.ErrClosed
+		}
 		conn, err := Plain(ctx, network, address)
 		if err != nil {
 			return nil, err
