@@ -30,7 +30,12 @@ func TestPagesShowWhatHappens(t *testing.T) {
 		t.Fatal(err)
 	}
 	programs := t.TempDir()
-	for _, page := range append([]string{"README.md"}, pages...) { // the README installs leat
+	install := exec.Command("go", "install", "./cmd/leat") // as the README says, also where it is not among those tried
+	install.Env = append(os.Environ(), "GOBIN="+programs)
+	if output, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("%v:\n%s", err, output)
+	}
+	for _, page := range append([]string{"README.md"}, pages...) {
 		t.Run(page, func(t *testing.T) {
 			u := newUser(t, programs)
 			blocks := blocksOf(t, page)

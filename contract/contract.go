@@ -4,6 +4,7 @@ package contract
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -171,12 +172,7 @@ func (s *Stream) EventNames() []string {
 
 // Offers tells whether the stream can be subscribed on a transport.
 func (s *Stream) Offers(t Transport) bool {
-	for _, offered := range s.Transports {
-		if offered == t {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.Transports, t)
 }
 
 func find(types []*EventType, name string) *EventType {

@@ -22,7 +22,7 @@ func DecodeJSON(text []byte) (any, error) {
 	}
 	end := d.InputOffset()
 	switch _, err := d.ReadToken(); {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return data, nil
 	case err != nil:
 		return nil, err
@@ -33,7 +33,7 @@ func DecodeJSON(text []byte) (any, error) {
 func decode(d *jsontext.Decoder) (any, error) {
 	t, err := d.ReadToken()
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil, &jsontext.SyntacticError{ByteOffset: d.InputOffset(), Err: io.ErrUnexpectedEOF}
 	case err != nil:
 		return nil, err
@@ -95,7 +95,7 @@ func (r *reading) parseJSON(file string, text []byte, fill bool) *value {
 		decoder: jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true))}
 	v, err := j.value()
 	if err == nil {
-		if _, err = j.decoder.ReadToken(); err == io.EOF {
+		if _, err = j.decoder.ReadToken(); errors.Is(err, io.EOF) {
 			return v
 		}
 		if err == nil {
@@ -103,11 +103,10 @@ func (r *reading) parseJSON(file string, text []byte, fill bool) *value {
 		}
 	}
 	at, reason := j.decoder.InputOffset(), err
-	var located *jsontext.SyntacticError
-	if errors.As(err, &located) {
+	if located, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		at, reason = located.ByteOffset, located.Err
 	}
-	if reason == io.EOF || errors.Is(reason, io.ErrUnexpectedEOF) {
+	if errors.Is(reason, io.EOF) || errors.Is(reason, io.ErrUnexpectedEOF) {
 		reason = errors.New("the file ends too early")
 	}
 	r.errorf(placeOf(file, text, int(at)), "not valid JSON: %v", reason)

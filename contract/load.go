@@ -83,8 +83,7 @@ func (r *reading) sorted(found []Error) Errors {
 
 // withoutPath leaves the path, which the message around it names already, out of an error of package os.
 func withoutPath(err error) error {
-	var inner *fs.PathError
-	if errors.As(err, &inner) {
+	if inner, ok := errors.AsType[*fs.PathError](err); ok {
 		return inner.Err
 	}
 	return err

@@ -41,7 +41,7 @@ func (r *reading) stream(m member) *Stream {
 	s.Slow = f.slow(s)
 	s.MaxEventBytes = int(f.size("maxEventBytes", defaultEventBytes, mostEventBytes))
 	s.Backend = f.backend()
-	s.Access = f.access(s)
+	s.Access = f.access()
 	if m.value.kind == isMapping {
 		f.types(s, of)
 	}
@@ -193,7 +193,7 @@ var (
 	keysOwner = regexp.MustCompile(`^[^{}]*(\{[^{}\s]+\}[^{}]*)+$`)
 )
 
-func (f fields) access(s *Stream) Access {
+func (f fields) access() Access {
 	v := f.get("access")
 	if v == nil {
 		return Access{}

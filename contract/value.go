@@ -144,7 +144,7 @@ func (v *value) find(pointer string) (found *value, whole bool) {
 	if pointer[0] != '/' {
 		return v, false
 	}
-	for _, token := range strings.Split(pointer[1:], "/") {
+	for token := range strings.SplitSeq(pointer[1:], "/") {
 		next := v.child(unescape.Replace(token))
 		if next == nil {
 			return v, false

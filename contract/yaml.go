@@ -79,8 +79,7 @@ func (y *yamlFile) parse(text []byte) *value {
 
 func (y *yamlFile) syntaxError(err error, text []byte) {
 	at, message := place{y.file, 1, 1}, err.Error()
-	var located yaml.Error
-	if errors.As(err, &located) {
+	if located, ok := errors.AsType[yaml.Error](err); ok {
 		message = located.GetMessage()
 		if t := located.GetToken(); t != nil && t.Position != nil {
 			at.line, at.col = t.Position.Line, t.Position.Column

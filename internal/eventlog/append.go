@@ -153,8 +153,7 @@ func stored(err error) error {
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
 		return notStored(err)
 	}
-	var known *problem.Error
-	if errors.As(err, &known) {
+	if _, ok := errors.AsType[*problem.Error](err); ok {
 		return err
 	}
 	return problem.New(problem.Unavailable, "the event log did not answer: it may have been stored: retry with the same Idempotency-Key: %w", err)

@@ -8,7 +8,8 @@ var open sync.Map
 // CutFollowers breaks what the log in a folder is followed on: for tests of failure that have the whole server
 // before them, and no Log.
 func CutFollowers(dir string) {
-	if l, ok := open.Load(dir); ok {
-		l.(*Log).CutFollowers()
+	l, _ := open.Load(dir)
+	if log, ok := l.(*Log); ok {
+		log.CutFollowers()
 	}
 }

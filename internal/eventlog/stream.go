@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -346,12 +347,7 @@ func isAPIError(err error, codes ...jetstream.ErrorCode) bool {
 	if !errors.As(err, &e) {
 		return false
 	}
-	for _, code := range codes {
-		if e.ErrorCode == code {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(codes, e.ErrorCode)
 }
 
 // unanswered is for questions: nothing was to be stored.

@@ -89,60 +89,54 @@ func (s *Subscriber) takeGap() *event.Event {
 	return event.NewGap(s.stream.contract.Name, g.asked, g.to, g.reason, time.Now())
 }
 
-// readPast gives take a block of history; last is where the tail ended before.
+// readPast gives take a block of history; last is where the tail ended before. It waits where the log gives nothing
+// and has something; an error says that it has waited long enough.
 func (s *Subscriber) readPast(ctx context.Context, last uint64, take func(*block) uint64) error {
 	st := s.stream
-	var patience time.Time
-	for empty := 1; ; empty++ {
+	began := time.Now()
+	for reads := 1; ; reads++ {
 		v, err := st.history.read(ctx, s.key, s.at, !s.read)
+		done := false
+		if err == nil {
+			done, err = s.takePast(ctx, v, last, reads >= emptyReads, take)
+		}
 		switch {
-		case ctx.Err() != nil:
-			return nil // the caller sees it
-		case err == nil && v != nil:
-			if v.sparse {
-				if missing, err := s.expired(ctx); err == nil && missing {
-					return nil
-				} else if err != nil {
-					break
-				}
-			}
-			s.read = true
-			v.mu.Lock()
-			missing := take(&v.block)
-			v.mu.Unlock()
-			if missing > 0 {
-				s.skip(missing, event.GapExpired)
-			}
-			return nil
-		case err == nil: // the log has nothing there: all gone, or nothing of this key
-			missing, err := s.expired(ctx)
-			if err != nil {
-				break
-			}
-			if missing {
-				return nil
-			}
-			if s.key.IsZero() && empty < emptyReads {
-				break
-			}
-			if s.key.IsZero() {
-				s.skip(last, event.GapExpired)
-			}
-			s.read = true
-			s.at = max(s.at, last)
-			return nil
-		}
-		if patience.IsZero() {
-			patience = time.Now().Add(logPatience)
+		case done, ctx.Err() != nil, s.connection != nil && s.connection.Reason() != "":
+			return nil // the caller sees which
+		case reads == 1:
 			st.logger.Warn("the event log gives nothing to a reader; trying again", "after", s.at, "error", err)
-		} else if time.Now().After(patience) {
+		case time.Since(began) > logPatience:
 			return errUnreadable
-		}
-		if s.connection != nil && s.connection.Reason() != "" {
-			return nil // the caller sees it
 		}
 		pause(ctx, logRetry)
 	}
+}
+
+// takePast moves the cursor over what was read, nil where the log gave nothing; it returns false where that proves
+// nothing yet. sure tells that the log has been asked often enough.
+func (s *Subscriber) takePast(ctx context.Context, v *volume, last uint64, sure bool, take func(*block) uint64) (bool, error) {
+	if v == nil || v.sparse { // such blocks do not show what is missing before them
+		if missing, err := s.expired(ctx); missing || err != nil {
+			return missing, err
+		}
+	}
+	switch {
+	case v != nil:
+		v.mu.Lock()
+		missing := take(&v.block)
+		v.mu.Unlock()
+		if missing > 0 {
+			s.skip(missing, event.GapExpired)
+		}
+	case !s.key.IsZero(): // nothing of this key
+		s.at = max(s.at, last)
+	case !sure:
+		return false, nil
+	default:
+		s.skip(last, event.GapExpired)
+	}
+	s.read = true
+	return true, nil
 }
 
 // expired asks the log whether retention has removed what comes next; if so the cursor moves on, and a gap is due.

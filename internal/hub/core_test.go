@@ -12,8 +12,10 @@ import (
 
 // plain is a format whose frames are easy to read back.
 var plain = Format{
-	Name:  "plain",
-	Event: func(dst []byte, e *event.Event) []byte { return fmt.Appendf(dst, "%d %s\n", e.Position.Sequence(), e.Data) },
+	Name: "plain",
+	Event: func(dst []byte, e *event.Event) []byte {
+		return fmt.Appendf(dst, "%d %s\n", e.Position.Sequence(), e.Data)
+	},
 }
 
 func testItem(sequence uint64) item {

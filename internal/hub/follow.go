@@ -54,7 +54,7 @@ func (st *stream) followOnce(ctx context.Context) error {
 	})
 	g.Go(func() error { return st.compare(ctx) })
 	err := g.Wait()
-	if err == errIdle {
+	if errors.Is(err, errIdle) {
 		st.history.sweep(time.Now().Add(historyUnused))
 		return nil
 	}

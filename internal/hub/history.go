@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -152,8 +153,8 @@ func (h *history) drop(i int) {
 func (h *history) sweep(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for i := len(h.volumes) - 1; i >= 0; i-- {
-		if now.Sub(h.volumes[i].used) >= historyUnused {
+	for i, v := range slices.Backward(h.volumes) {
+		if now.Sub(v.used) >= historyUnused {
 			h.drop(i)
 		}
 	}

@@ -92,7 +92,7 @@ func (p *Params) types(s *contract.Stream) (map[string]bool, error) {
 	name := p.name("eventTypes", "event_types")
 	types := map[string]bool{}
 	for _, value := range *p.EventTypes {
-		for _, t := range strings.Split(value, ",") {
+		for t := range strings.SplitSeq(value, ",") {
 			t = strings.TrimSpace(t)
 			switch {
 			case t == "":

@@ -107,7 +107,7 @@ func FuzzKey(f *testing.F) {
 			if _, err := event.ParseKey(record.Key.String()); err != nil {
 				t.Fatalf("%s gave the key %q: %v", data, record.Key, err)
 			}
-			again, err := ingest.Check(declared)(ingest.Event{Type: types[stream], Key: str(record.Key.String()), Data: []byte(data)}, record.Key)
+			again, err := ingest.Check(declared)(ingest.Event{Type: types[stream], Key: new(record.Key.String()), Data: []byte(data)}, record.Key)
 			if err != nil || again.Key != record.Key {
 				t.Fatalf("%s gave the key %q, and is refused with it: %v", data, record.Key, err)
 			}

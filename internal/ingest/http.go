@@ -143,8 +143,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	// A claim of a length gets no memory before it comes true.
 	body.Grow(int(min(max(r.ContentLength, 0)+bytes.MinRead, 64<<10)))
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxRequestBytes)); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, bodyTooLarge()
 		}
 		return nil, problem.New(problem.Malformed, "the body broke off after %d bytes; nothing was stored: %w", body.Len(), err)

@@ -81,7 +81,7 @@ type server struct {
 func newServer(t testing.TB) *server {
 	t.Helper()
 	s := &server{contract: testContract(t), streams: map[string]*eventlog.Stream{}, registry: prometheus.NewRegistry()}
-	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
+	logger := slog.New(slog.DiscardHandler)
 	events, err := eventlog.Open(context.Background(), eventlog.Options{Logger: logger, Registry: s.registry})
 	if err != nil {
 		t.Fatal(err)
@@ -187,4 +187,5 @@ func (s *server) stored(t testing.TB, stream string) []eventlog.Entry {
 	return entries
 }
 
-func str(s string) *string { return &s }
+//go:fix inline
+func str(s string) *string { return new(s) }

@@ -104,7 +104,7 @@ func TestWhatAClientSentBeforeItWentAwayIsStored(t *testing.T) {
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != 400 || !strings.Contains(string(text), "2 events are stored") {
+	if err != nil || response.StatusCode != http.StatusBadRequest || !strings.Contains(string(text), "2 events are stored") {
 		t.Errorf("got %d %s, %v", response.StatusCode, text, err)
 	}
 	conn.Close()
@@ -128,7 +128,7 @@ func TestAnUploadFromCodeIsOneGoroutinesAndCountsFromWhereItLikes(t *testing.T) 
 	if summary.Stored != 2 || summary.Refused != 1 || summary.Errors[0].Number != 1 || summary.Last.Sequence() != 2 {
 		t.Errorf("got %+v", summary)
 	}
-	for name, o := range map[string]ingest.Options{"key": {IdempotencyKey: "a"}, "match": {IfMatch: str("")}, "path": {PathKey: str("a")}} {
+	for name, o := range map[string]ingest.Options{"key": {IdempotencyKey: "a"}, "match": {IfMatch: new("")}, "path": {PathKey: new("a")}} {
 		if _, err := s.Upload(t.Context(), "plain", o); err == nil {
 			t.Errorf("%s: taken", name)
 		}

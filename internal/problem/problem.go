@@ -85,8 +85,7 @@ func New(kind Kind, format string, args ...any) *Error {
 // From gives the problem within err. Anything else is Internal: clients see an id of it and no more, and the log has
 // the same id and the cause.
 func From(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	hash := fnv.New32a()

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"runtime"
@@ -145,7 +146,7 @@ func equal(a, b []string) bool { return strings.Join(a, " ") == strings.Join(b, 
 func counter(t *testing.T, s *wiretest.Server, name, stream string) float64 {
 	t.Helper()
 	w := httptest.NewRecorder()
-	s.Leat.AdminHandler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	s.Leat.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	text, err := io.ReadAll(w.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -29,18 +29,18 @@ type Publisher struct {
 func Publishers() []Publisher {
 	return []Publisher{
 		{"HTTP JSON", false, func(ctx context.Context, s *Server, e Event) (string, error) {
-			return s.post(ctx, "/events/"+e.Stream, "application/json", e.object("type", "key"))
+			return s.post(ctx, "/events/"+e.Stream, "application/json", e.object("key"))
 		}},
 		{"HTTP JSON to the key's path", false, func(ctx context.Context, s *Server, e Event) (string, error) {
 			path := "/events/" + e.Stream + "/" + url.PathEscape(e.Key)
 			e.Key = ""
-			return s.post(ctx, path, "application/json", e.object("type", "key"))
+			return s.post(ctx, path, "application/json", e.object("key"))
 		}},
 		{"HTTP array", false, func(ctx context.Context, s *Server, e Event) (string, error) {
-			return s.post(ctx, "/events/"+e.Stream, "application/json", " [\n"+e.object("type", "key")+"\t]")
+			return s.post(ctx, "/events/"+e.Stream, "application/json", " [\n"+e.object("key")+"\t]")
 		}},
 		{"NDJSON", false, func(ctx context.Context, s *Server, e Event) (string, error) {
-			return s.post(ctx, "/events/"+e.Stream, "application/x-ndjson", e.object("type", "key")+"\n")
+			return s.post(ctx, "/events/"+e.Stream, "application/x-ndjson", e.object("key")+"\n")
 		}},
 		{"CloudEvents structured", false, func(ctx context.Context, s *Server, e Event) (string, error) {
 			return s.post(ctx, "/events/"+e.Stream, "application/cloudevents+json; charset=utf-8", e.cloudEvent())
@@ -59,9 +59,9 @@ func Publishers() []Publisher {
 	}
 }
 
-// object is the event as JSON, with the names that a protocol has for type and key.
-func (e Event) object(eventType, key string, members ...string) string {
-	members = append(members, fmt.Sprintf("%q:%s", eventType, quote(e.Type)))
+// object is the event as JSON, with the name that a protocol has for the key.
+func (e Event) object(key string, members ...string) string {
+	members = append(members, `"type":`+quote(e.Type))
 	if e.Key != "" {
 		members = append(members, fmt.Sprintf("%q:%s", key, quote(e.Key)))
 	}
@@ -72,7 +72,7 @@ func (e Event) object(eventType, key string, members ...string) string {
 }
 
 func (e Event) cloudEvent() string {
-	return e.object("type", "subject", `"specversion":"1.0","id":`+quote(fmt.Sprint(time.Now().UnixNano())), `"source":"/wiretest"`, `"other":7`)
+	return e.object("subject", `"specversion":"1.0","id":`+quote(fmt.Sprint(time.Now().UnixNano())), `"source":"/wiretest"`, `"other":7`)
 }
 
 func quote(text string) string {

@@ -193,6 +193,7 @@ func (h *history) restart() {
 	case 3:
 		h.server.Restart(tear)
 	}
+	h.t.Log([...]string{"restart", "crash", "crash with a torn disk", "restart with a torn disk"}[how])
 	h.takeStock(how >= 2)
 }
 
@@ -215,8 +216,12 @@ func (h *history) takeStock(torn bool) {
 			told = h.sequence(page.Gap.ResumedAfter)
 		}
 		if next = page.Next; len(page.Events) == 0 && page.Gap == nil {
-			if newestID == "" {
+			if newestID == "" { // nothing is left to read, and the log's end is still known
 				newestID, newest = next, h.sequence(next)
+				if torn {
+					clear(h.stored)
+					h.holes = append(h.holes, hole{0, newest})
+				}
 			}
 			if end := h.sequence(next); end > max(newest, told) {
 				h.t.Fatalf("a page behind %s ends at %s, with no gap", newestID, next)

@@ -110,7 +110,6 @@ type sseReader struct {
 	lines         *bufio.Reader
 	close         func()
 	start, lastID string
-	pending       string // an id seen in the block that is not over yet
 }
 
 // block reads up to an empty line, and gives the event if one was dispatched.

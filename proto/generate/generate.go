@@ -65,7 +65,7 @@ func generate(ctx context.Context, root string) (map[string]string, error) {
 	}
 	request := &pluginpb.CodeGeneratorRequest{
 		FileToGenerate: sources,
-		Parameter:      proto.String("module=" + module),
+		Parameter:      new("module=" + module),
 	}
 	seen := make(map[string]bool)
 	for _, file := range compiled {

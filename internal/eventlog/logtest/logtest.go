@@ -4,6 +4,7 @@ package logtest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -150,7 +151,7 @@ func (f *Follower) Wait(t *testing.T, n int) []eventlog.Entry {
 	deadline := time.After(20 * time.Second)
 	for {
 		f.mu.Lock()
-		got := f.got[:len(f.got):len(f.got)]
+		got := slices.Clip(f.got)
 		f.mu.Unlock()
 		if len(got) >= n {
 			return got

@@ -5,6 +5,7 @@ package memlog
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -170,9 +171,9 @@ func (l *Log) change() {
 }
 
 func (l *Log) newest(k event.Key) event.Position {
-	for i := len(l.entries) - 1; i >= 0; i-- {
-		if l.entries[i].Key == k {
-			return l.entries[i].Position
+	for _, v := range slices.Backward(l.entries) {
+		if v.Key == k {
+			return v.Position
 		}
 	}
 	return event.Position{}

@@ -2,6 +2,7 @@ package grpc_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"testing"
 
@@ -90,7 +91,7 @@ func TestAClientThatHasSaidAllHearsItsAnswersAndTheEnd(t *testing.T) {
 		if got := talk.hear(t); got.Op != "ack" || got.ID == "" {
 			t.Errorf("got %+v, want an ack", got)
 		}
-		if _, err := talk.Recv(); err != io.EOF {
+		if _, err := talk.Recv(); !errors.Is(err, io.EOF) {
 			t.Errorf("got %v, want the end", err)
 		}
 	})

@@ -28,9 +28,9 @@ type Server struct {
 	grpc     *grpcgo.Server
 	health   *health.Server
 	logger   *slog.Logger
-	draining chan struct{} // closed by SetDraining
-	stopping chan struct{} // closed by Stop
-	cut      context.Context
+	draining chan struct{}      // closed by SetDraining
+	stopping chan struct{}      // closed by Stop
+	cut      context.Context    //nolint:containedctx // what ctx of Stop ends is not the calls: cutNow does, after it
 	cutNow   context.CancelFunc // ends what does not end by itself
 	work     sync.WaitGroup     // goroutines that may outlive the handler that started them
 
@@ -60,7 +60,6 @@ func New(h *hub.Hub, in *ingest.Ingest, c *contract.Contract, logger *slog.Logge
 		grpcgo.MaxRecvMsgSize(maxMessage),
 		grpcgo.MaxHeaderListSize(16<<10),
 		grpcgo.ConnectionTimeout(5*time.Second), // from accept to HTTP/2's preface
-		grpcgo.SharedWriteBuffer(true),          // idle connections hold none
 		grpcgo.WaitForHandlers(true),
 		grpcgo.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepalivePings, PermitWithoutStream: true}),
 		grpcgo.KeepaliveParams(keepalive.ServerParameters{Time: 25 * time.Second, Timeout: 10 * time.Second}), // as WebSocket's

@@ -92,13 +92,13 @@ func TestOldClientsFindReflectionToo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := stream.Send(&grpc_reflection_v1alpha.ServerReflectionRequest{
+		if err := stream.Send(&grpc_reflection_v1alpha.ServerReflectionRequest{ //nolint:staticcheck // old clients speak it
 			MessageRequest: &grpc_reflection_v1alpha.ServerReflectionRequest_ListServices{},
 		}); err != nil {
 			t.Fatal(err)
 		}
 		answer, err := stream.Recv()
-		if err != nil || len(answer.GetListServicesResponse().Service) < 3 {
+		if err != nil || len(answer.GetListServicesResponse().Service) < 3 { //nolint:staticcheck // see above
 			t.Errorf("got %v, %v; want the services", answer, err)
 		}
 	})

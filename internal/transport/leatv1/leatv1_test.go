@@ -150,7 +150,7 @@ func TestPublishingTakesConditionsAndIdempotencyKeys(t *testing.T) {
 
 func TestOnTheAddressOfAStreamOperationsAreAboutIt(t *testing.T) {
 	s := serve(t)
-	p := s.connect(t, &hub.Params{Stream: "chat", Key: text("room")})
+	p := s.connect(t, &hub.Params{Stream: "chat", Key: new("room")})
 	p.wants(`{"op":"subscribed","stream":"chat","key":"room","id":"…"}`)
 	p.send(`{"op":"publish","stream":"orders","type":"order.shipped","data":{"orderId":"a"},"ref":1}`)
 	p.wants(`{"op":"error","ref":1,"error":{…"status":400,…/ws…}}`)

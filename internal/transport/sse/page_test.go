@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func (w *world) page(path string, headers ...string) page {
 	w.t.Helper()
 	response, body := w.body(path, append(headers, "Accept", "application/json")...)
 	var p page
-	if err := json.Unmarshal([]byte(body), &p); err != nil || response.StatusCode != 200 {
+	if err := json.Unmarshal([]byte(body), &p); err != nil || response.StatusCode != http.StatusOK {
 		w.t.Fatalf("GET %s: %s, %q: %v", path, response.Status, body, err)
 	}
 	return p

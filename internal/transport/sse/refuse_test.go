@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -70,7 +71,7 @@ func TestARequestThatCannotBeAnsweredIsToldWhy(t *testing.T) {
 			want(t, "the middleware's header", response.Header.Get("Access-Control-Allow-Origin"), "http://localhost:3000")
 		}
 		response, _ := w.body("/events/orders", "Accept", page, "Prefer", "wait=61")
-		if response.StatusCode != 400 {
+		if response.StatusCode != http.StatusBadRequest {
 			t.Errorf("wait=61: got %s, want 400", response.Status)
 		}
 	})
@@ -116,7 +117,7 @@ func TestWhatPassesByItselfIsToldAnEventSourceWithinAStream(t *testing.T) {
 					}
 					pattern := `^retry: (\d+)\n` + id + `\n` + fmt.Sprintf(event, c.reason, position, id)
 					found := regexp.MustCompile(pattern).FindStringSubmatch(body)
-					if response.StatusCode != 200 || found == nil || found[1] != found[2] || found[2] != found[3] {
+					if response.StatusCode != http.StatusOK || found == nil || found[1] != found[2] || found[2] != found[3] {
 						t.Errorf("%+v: got %s %q", asked, response.Status, body)
 					}
 					want(t, "Content-Type", response.Header.Get("Content-Type"), "text/event-stream")
@@ -126,7 +127,7 @@ func TestWhatPassesByItselfIsToldAnEventSourceWithinAStream(t *testing.T) {
 				}
 				for _, accept := range []string{"*/*", "application/x-ndjson", "application/json"} {
 					response, body := w.body("/events/orders", "Accept", accept)
-					if response.StatusCode != 503 || response.Header.Get("Retry-After") == "" || !strings.Contains(body, `"retryable":true`) {
+					if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" || !strings.Contains(body, `"retryable":true`) {
 						t.Errorf("as %s: got %s, Retry-After %q, %s", accept, response.Status, response.Header.Get("Retry-After"), body)
 					}
 				}

@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -84,14 +85,14 @@ func TestAfterTheDrainConnectionsAreRefusedWith503(t *testing.T) {
 	drain(t, s)
 	<-s.hub.Draining()
 	_, response, err := gorilla.DefaultDialer.Dial(strings.Replace(s.URL, "http", "ws", 1)+"/ws/orders", nil)
-	if err == nil || response.StatusCode != 503 || response.Header.Get("Retry-After") == "" {
+	if err == nil || response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
 		t.Errorf("got %v, %+v", err, response)
 	}
 }
 
 func TestAStreamNotOfferedOverWebSocketIs404AndNamesTheOthers(t *testing.T) {
 	_, response, err := gorilla.DefaultDialer.Dial(strings.Replace(serve(t).URL, "http", "ws", 1)+"/ws/hidden", nil)
-	if err == nil || response.StatusCode != 404 {
+	if err == nil || response.StatusCode != http.StatusNotFound {
 		t.Errorf("got %v, %+v", err, response)
 	}
 }
