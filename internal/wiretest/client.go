@@ -89,7 +89,7 @@ func (c *Client) Wants(ids ...string) {
 	c.t.Helper()
 	for _, id := range ids {
 		if e := c.Take(); e.ID != id || e.Type == "leat.gap" || e.Type == "leat.live" || e.Type == "leat.end" {
-			c.t.Fatalf("got %+v, want the event %s", e, id)
+			c.t.Fatalf("got %v, want the event %s", e, id)
 		}
 	}
 }
@@ -103,7 +103,7 @@ func (c *Client) WantsLive(position string) {
 		c.decode(e, &live)
 	}
 	if live.Position != position || e.ID != position {
-		c.t.Fatalf("got %+v, want leat.live at %s", e, position)
+		c.t.Fatalf("got %v, want leat.live at %s", e, position)
 	}
 }
 
@@ -111,7 +111,7 @@ func (c *Client) WantsLive(position string) {
 func (c *Client) WantsGap(want Gap) {
 	c.t.Helper()
 	if e := c.Take(); e.Type != "leat.gap" || e.Data != want.JSON() || e.ID != want.ResumedAfter {
-		c.t.Fatalf("got %+v, want leat.gap %s", e, want.JSON())
+		c.t.Fatalf("got %v, want leat.gap %s", e, want.JSON())
 	}
 }
 

@@ -92,7 +92,7 @@ func (c *cutClient) read(ctx context.Context, events uint64) error {
 				continue
 			}
 			if sequence++; e.Type != "tick" || e.ID != fmt.Sprintf("%s-%d", incarnation, sequence) {
-				return fmt.Errorf("%+v came where %d was due", e, sequence)
+				return fmt.Errorf("%v came where %d was due", e, sequence)
 			}
 		}
 		c.sub.After = reader.LastID()
@@ -151,7 +151,7 @@ func cutOnce(t *testing.T, w wiretest.Wire, s *wiretest.Server, sub wiretest.Sub
 				break
 			}
 			if e.ID != want[seen] || (e.Type == "leat.gap") != (seen == 0) {
-				t.Fatalf("cut after %d bytes, resumed after %s: got %+v as number %d, want %s", bytes, sub.After, e, seen, want[seen])
+				t.Fatalf("cut after %d bytes, resumed after %s: got %v as number %d, want %s", bytes, sub.After, e, seen, want[seen])
 			}
 			seen++
 		}

@@ -27,10 +27,10 @@ func wantEnd(t *testing.T, c *wiretest.Client, position string) time.Duration {
 	}
 	e := c.Take()
 	if err := json.Unmarshal([]byte(e.Data), &end); err != nil || e.Type != "leat.end" {
-		t.Fatalf("got %+v, want leat.end", e)
+		t.Fatalf("got %v, want leat.end", e)
 	}
 	if end.Reason != "drain" || end.Position != position || e.ID != position || end.ReconnectAfterMs <= 0 {
-		t.Errorf("got %+v, want leat.end for drain at %s", e, position)
+		t.Errorf("got %v, want leat.end for drain at %s", e, position)
 	}
 	return time.Duration(end.ReconnectAfterMs) * time.Millisecond
 }
@@ -40,7 +40,7 @@ func wantClosed(t *testing.T, w wiretest.Wire, c *wiretest.Client, wait time.Dur
 	t.Helper()
 	e, err := c.Next(wiretest.Context(t))
 	if err == nil {
-		t.Fatalf("%+v came behind leat.end", e)
+		t.Fatalf("%v came behind leat.end", e)
 	}
 	switch {
 	case w.WebSocket():
@@ -60,6 +60,7 @@ func wantClosed(t *testing.T, w wiretest.Wire, c *wiretest.Client, wait time.Dur
 }
 
 func TestDrainSaysGoodbyeOnEveryWire(t *testing.T) {
+	t.Parallel()
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		s := wiretest.Start(t, wiretest.Orders)
 		ids := ticks(t, s, "plain", 3)
@@ -79,6 +80,7 @@ func TestDrainSaysGoodbyeOnEveryWire(t *testing.T) {
 }
 
 func TestWhoeverComesDuringADrainIsSentElsewhere(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	id := ticks(t, s, "plain", 3)[0]
 	if err := s.Leat.Drain(wiretest.Context(t), 0); err != nil {
@@ -116,6 +118,7 @@ func TestWhoeverComesDuringADrainIsSentElsewhere(t *testing.T) {
 }
 
 func TestTheEndOfAnSSEStreamTellsBrowsersWhenToComeBack(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	id := ticks(t, s, "plain", 3)[2]
 	response, err := http.Get(s.URL + "/events/plain")
@@ -137,6 +140,7 @@ func TestTheEndOfAnSSEStreamTellsBrowsersWhenToComeBack(t *testing.T) {
 }
 
 func TestDrainReturnsWhenTheLastClientHasGone(t *testing.T) {
+	t.Parallel()
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		s := wiretest.Start(t, wiretest.Orders)
 		clients := make(chan *wiretest.Client, 3)

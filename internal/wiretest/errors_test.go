@@ -36,6 +36,7 @@ func wantProblem(t *testing.T, grpc bool, p *wiretest.Problem, status int, says 
 }
 
 func TestWhatCannotBeSubscribedIsRefusedAlikeOnEveryWire(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	for _, refused := range []struct {
 		what   string
@@ -90,6 +91,7 @@ func TestWhatCannotBeSubscribedIsRefusedAlikeOnEveryWire(t *testing.T) {
 
 // What a Subscription cannot say is said in URLs.
 func TestBadParametersOfAnAddressAreRefused(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	for query, says := range map[string]string{
 		"after=": "after", "after=b7k2-x": "after", "since=yesterday": "since", "since=2024-05-01": "since", "since=2024-05-01T10:00:00+02:00": "%2B", "last=0": "last", "last=-1": "last", "last=x": "last",
@@ -144,6 +146,7 @@ func address(t *testing.T, s *wiretest.Server, path string, header ...string) *w
 }
 
 func TestWhatCannotBePublishedIsRefusedAlikeOverEveryProtocol(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	large := fmt.Sprintf(`{"orderId":"k","pad":%q}`, strings.Repeat("x", 70<<10))
 	for _, refused := range []struct {
@@ -201,6 +204,7 @@ func TestWhatCannotBePublishedIsRefusedAlikeOverEveryProtocol(t *testing.T) {
 }
 
 func TestOnOneConnectionAStreamIsSubscribedOnce(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	for _, pair := range [][2]string{{"", ""}, {"k", "k"}, {"", "k"}, {"k", ""}} {
 		for _, name := range []string{"websocket", "grpc-connect"} {

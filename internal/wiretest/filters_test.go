@@ -53,6 +53,7 @@ var filters = []wiretest.Subscription{
 }
 
 func TestFiltersChooseTheSameEventsReplayedAndLive(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	m := mix(t, s)
 	newest := m.ids[599]
@@ -100,6 +101,7 @@ func TestFiltersChooseTheSameEventsReplayedAndLive(t *testing.T) {
 }
 
 func TestLastCountsWhatMatches(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	m := mix(t, s)
 	newest := m.ids[599]
@@ -129,6 +131,7 @@ func TestLastCountsWhatMatches(t *testing.T) {
 }
 
 func TestARoomIsItsOwnAndNoKeyMeansTheDefaultOne(t *testing.T) {
+	t.Parallel()
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		s := wiretest.Start(t, wiretest.Orders)
 		say := func(room string) string {
@@ -153,7 +156,7 @@ func TestARoomIsItsOwnAndNoKeyMeansTheDefaultOne(t *testing.T) {
 			for _, id := range want[i] {
 				e := c.Take()
 				if room := map[bool]string{true: "a/b c%", false: "default"}[id == there]; e.ID != id || !w.SSE() && e.Key != room {
-					t.Errorf("got %+v, want %s in room %s", e, id, room)
+					t.Errorf("got %v, want %s in room %s", e, id, room)
 				}
 			}
 			c.WantsLive(named)

@@ -14,6 +14,7 @@ import (
 
 // Whose filter matches little is told how far the stream has got, and resumes from there with no gap.
 func TestHeartbeatsMoveThePositionOfFilteredSubscriptions(t *testing.T) {
+	t.Parallel()
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		t.Parallel() // it waits most of the time
 		s := wiretest.Start(t, wiretest.Orders)
@@ -37,12 +38,13 @@ func wantHeartbeat(t *testing.T, e wiretest.Event, position string) {
 	t.Helper()
 	var data struct{ Position string }
 	if err := json.Unmarshal([]byte(e.Data), &data); err != nil || e.Type != "leat.heartbeat" || data.Position != position || e.ID != position {
-		t.Errorf("got %+v, want leat.heartbeat at %s", e, position)
+		t.Errorf("got %v, want leat.heartbeat at %s", e, position)
 	}
 }
 
 // Heartbeats race with events: whatever matches up to a heartbeat's position has come before it.
 func TestAHeartbeatIsNeverAheadOfWhatWasDelivered(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	clients := map[string]*wiretest.Client{}
 	seen := map[string][]wiretest.Event{}
@@ -93,11 +95,11 @@ func TestAHeartbeatIsNeverAheadOfWhatWasDelivered(t *testing.T) {
 			at := position(t, e.ID).Sequence()
 			switch {
 			case at < sequence:
-				t.Fatalf("%+v came behind %d", e, sequence)
+				t.Fatalf("%v came behind %d", e, sequence)
 			case e.Type == "tock" && e.ID == tocks[next]:
 				next++
 			case e.Type == "tock", at >= position(t, tocks[next]).Sequence():
-				t.Fatalf("%+v came, and %s was due", e, tocks[next])
+				t.Fatalf("%v came, and %s was due", e, tocks[next])
 			}
 			sequence = at
 		}
@@ -106,6 +108,7 @@ func TestAHeartbeatIsNeverAheadOfWhatWasDelivered(t *testing.T) {
 
 // A comment, an id and an empty line: without that a browser does not take the id.
 func TestAnSSEHeartbeatIsACommentThatMovesLastEventID(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	response, err := http.Get(s.URL + "/events/plain?eventTypes=tock")
 	if err != nil {

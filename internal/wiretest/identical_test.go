@@ -23,6 +23,7 @@ var compact = map[string]string{said: said, spaced: `{"text":" a  b ","list":[1,
 var hardKeys = []string{"plain", "a/b", "a b", "100%", "%2F", "é+&=?#;,", "🦊🐼", `"quoted"\`, "-", "...", strings.Repeat("k", 256)}
 
 func TestAnEventPublishedOverAnyProtocolIsIdenticalOnEveryWire(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	ctx := wiretest.Context(t)
 	live := map[string]*wiretest.Client{}
@@ -63,7 +64,7 @@ func TestAnEventPublishedOverAnyProtocolIsIdenticalOnEveryWire(t *testing.T) {
 				got.Stream, got.Key, got.Time = want.Stream, want.Key, want.Time
 			}
 			if got != *want {
-				t.Errorf("%s, event %d:\n got %+v\nwant %+v", w.Name, i, got, *want)
+				t.Errorf("%s, event %d:\n got %v\nwant %+v", w.Name, i, got, *want)
 			}
 		}
 	}
@@ -109,6 +110,7 @@ func plainQuotes(text []byte) string {
 }
 
 func TestEveryKeyCanBePublishedToAndSubscribedOverEveryWire(t *testing.T) {
+	t.Parallel()
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		s := wiretest.Start(t, wiretest.Orders)
 		for _, key := range hardKeys {
@@ -118,7 +120,7 @@ func TestEveryKeyCanBePublishedToAndSubscribedOverEveryWire(t *testing.T) {
 			}
 			c := w.Open(t, s, wiretest.Subscription{Stream: "rooms", Key: key, After: "earliest"})
 			if e := c.Take(); e.ID != id || !w.SSE() && e.Key != key {
-				t.Errorf("key %q: got %+v, want %s", key, e, id)
+				t.Errorf("key %q: got %v, want %s", key, e, id)
 			}
 			c.WantsLive(id)
 			c.Close()
@@ -128,6 +130,7 @@ func TestEveryKeyCanBePublishedToAndSubscribedOverEveryWire(t *testing.T) {
 
 // Numbers can be keys; their decimal text is the key.
 func TestTheKeyIsWhatTheContractPointsAt(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, strings.ReplaceAll(wiretest.Orders, "orderId: { type: string }", "orderId: { type: [string, integer] }"))
 	want := map[string]string{`"é/1"`: "é/1", `17`: "17", `-3`: "-3", `"17"`: "17"}
 	for data := range want {
@@ -138,7 +141,7 @@ func TestTheKeyIsWhatTheContractPointsAt(t *testing.T) {
 		for range want {
 			e := c.Take()
 			if key := want[strings.TrimSuffix(strings.TrimPrefix(e.Data, `{"orderId":`), "}")]; key == "" || !w.SSE() && e.Key != key {
-				t.Errorf("got %+v, want key %q", e, key)
+				t.Errorf("got %v, want key %q", e, key)
 			}
 		}
 		c.Close()

@@ -65,6 +65,7 @@ func serveKillable(t *testing.T, data string) (s *wiretest.Server, kill func()) 
 // Kill -9 in the middle of publishing, ten times: what was acknowledged is there, under the ids that were told, and
 // every position ever told resumes with no gap.
 func TestNothingAcknowledgedIsLostWhenTheServerIsKilled(t *testing.T) {
+	t.Parallel()
 	const rounds, publishers, enough = 10, 4, 200
 	data := t.TempDir()
 	acknowledged := map[string]string{} // by id: data

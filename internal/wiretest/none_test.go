@@ -14,6 +14,7 @@ import (
 )
 
 func TestAStreamThatKeepsNothingIsLiveAndHasNoPositions(t *testing.T) {
+	t.Parallel()
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		s := wiretest.Start(t, wiretest.Orders)
 		tap := &tap{}
@@ -28,14 +29,14 @@ func TestAStreamThatKeepsNothingIsLiveAndHasNoPositions(t *testing.T) {
 				t.Fatalf("published over %s: id %q, %v", p.Name, id, err)
 			}
 			if e := c.Take(); e.ID != "" || e.Type != "tick" || e.Data != fmt.Sprint(i) {
-				t.Errorf("got %+v", e)
+				t.Errorf("got %v", e)
 			}
 		}
 		if err := s.Leat.Drain(wiretest.Context(t), 0); err != nil {
 			t.Error(err)
 		}
 		if e := c.Take(); e.Type != "leat.end" || e.ID != "" || strings.Contains(e.Data, "position") {
-			t.Errorf("got %+v, want leat.end with no position", e)
+			t.Errorf("got %v, want leat.end with no position", e)
 		}
 		for _, member := range []string{`"id"`, "\nid:", `"position"`, `"after"`, `"resumedAfter"`} {
 			if text := tap.text(); strings.Contains(text, member) {
@@ -46,6 +47,7 @@ func TestAStreamThatKeepsNothingIsLiveAndHasNoPositions(t *testing.T) {
 }
 
 func TestAStreamThatKeepsNothingRefusesWhatNeedsPositions(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		for _, sub := range []wiretest.Subscription{{After: "earliest"}, {After: "b7k2-1"}, {Since: time.Now()}, {Last: 1}} {

@@ -18,6 +18,7 @@ type page struct {
 }
 
 func TestPagesLinkedByNextHaveEachEventOnce(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	m := mix(t, s)
 	for _, sub := range filters {
@@ -56,6 +57,7 @@ func TestPagesLinkedByNextHaveEachEventOnce(t *testing.T) {
 }
 
 func TestAPageTellsWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	ids := ticks(t, s, "few", 25)
 	never := at(t, ids[0], 1000)
@@ -83,6 +85,7 @@ func TestAPageTellsWhatIsMissing(t *testing.T) {
 }
 
 func TestALongPollEndsWithTheFirstEvent(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	after := ticks(t, s, "plain", 3)[2]
 	for range 20 {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestLatestDeliversWhatIsAcknowledgedAfterIt(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		for _, after := range []string{"", "latest"} {
@@ -23,6 +24,7 @@ func TestLatestDeliversWhatIsAcknowledgedAfterIt(t *testing.T) {
 // Publishers race with subscribers: what was acknowledged before a subscription is not delivered, what is published
 // after it is, and so is all that follows its first event.
 func TestLatestHasAnExactPlaceAmongRacingPublishers(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -59,6 +61,7 @@ func TestLatestHasAnExactPlaceAmongRacingPublishers(t *testing.T) {
 }
 
 func TestEarliestReplaysEverythingAndSaysLiveOnce(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	ids := ticks(t, s, "plain", 600) // more than one read of the log
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
@@ -73,6 +76,7 @@ func TestEarliestReplaysEverythingAndSaysLiveOnce(t *testing.T) {
 }
 
 func TestWhereNothingIsToReplayItIsLiveAtOnce(t *testing.T) {
+	t.Parallel()
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		s := wiretest.Start(t, wiretest.Orders)
 		empty := w.Open(t, s, wiretest.Subscription{Stream: "plain", After: "earliest"})
@@ -107,6 +111,7 @@ func TestWhereNothingIsToReplayItIsLiveAtOnce(t *testing.T) {
 }
 
 func TestAfterAPositionComesExactlyWhatFollows(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	ids := ticks(t, s, "plain", 300)
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
@@ -123,6 +128,7 @@ func TestAfterAPositionComesExactlyWhatFollows(t *testing.T) {
 }
 
 func TestAnAcknowledgedPositionCanBeResumedFromAtOnce(t *testing.T) {
+	t.Parallel()
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		s := wiretest.Start(t, wiretest.Orders)
 		before := ""
@@ -147,6 +153,7 @@ func TestAnAcknowledgedPositionCanBeResumedFromAtOnce(t *testing.T) {
 }
 
 func TestSinceStartsWithTheFirstEventStoredAtOrAfterIt(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	first := ticks(t, s, "plain", 2)
 	between := time.Now()
@@ -169,6 +176,7 @@ func TestSinceStartsWithTheFirstEventStoredAtOrAfterIt(t *testing.T) {
 }
 
 func TestLiveComesOnceWhilePublishersRace(t *testing.T) {
+	t.Parallel()
 	wiretest.Each(t, func(t *testing.T, w wiretest.Wire) {
 		s := wiretest.Start(t, wiretest.Orders)
 		ticks(t, s, "plain", 500)
@@ -191,7 +199,7 @@ func TestLiveComesOnceWhilePublishersRace(t *testing.T) {
 			case at == sequence+1 && e.Type == "tick":
 				sequence++
 			default:
-				t.Fatalf("%+v came behind event %d", e, sequence)
+				t.Fatalf("%v came behind event %d", e, sequence)
 			}
 		}
 		last := <-published
@@ -208,6 +216,7 @@ func TestLiveComesOnceWhilePublishersRace(t *testing.T) {
 
 // RFC 3339, section 5.6: T and Z may be lower case, and any offset will do.
 func TestSinceTakesATimeHoweverItIsWritten(t *testing.T) {
+	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	ids := ticks(t, s, "plain", 2)
 	for _, since := range []string{"2024-05-01t10:00:00z", "2024-05-01T10:00:00.123456789Z", "2024-05-01T10:00:00%2B02:00", "0001-01-01T00:00:00-00:00"} {

@@ -2,6 +2,7 @@ package wiretest
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -26,6 +27,11 @@ type Subscription struct {
 type Event struct {
 	Stream, ID, Type, Key, Time string
 	Data                        string
+}
+
+// String shows no more of the data than a reader wants to see.
+func (e Event) String() string {
+	return fmt.Sprintf("%s %s %s key %q at %s: %.300s", e.Stream, e.ID, e.Type, e.Key, e.Time, e.Data)
 }
 
 // A Reader reads one subscription.
