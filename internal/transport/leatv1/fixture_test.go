@@ -174,6 +174,3 @@ func like(got, want string) bool {
 	}
 	return false
 }
-
-//go:fix inline
-func text(s string) *string { return new(s) }
