@@ -86,11 +86,11 @@ func (l *library) add(at string, root *value) {
 
 // check follows every reference, also those in the files that it finds on the way.
 func (l *library) check() {
-	for i := 0; i < len(l.refs); i++ { //nolint:intrange,modernize // resolving finds more of them
+	for i := 0; i < len(l.refs); i++ { //nolint:intrange // resolving finds more of them
 		l.open(l.refs[i])
 	}
 	// Only now is every $id known; a place that no keyword makes a schema is one by being referred to.
-	for i := 0; i < len(l.refs); i++ { //nolint:intrange,modernize // resolving finds more of them
+	for i := 0; i < len(l.refs); i++ { //nolint:intrange // resolving finds more of them
 		l.open(l.refs[i])
 		if reason := l.follow(l.refs[i]); reason != "" {
 			ref := l.refs[i]

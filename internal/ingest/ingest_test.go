@@ -188,4 +188,3 @@ func (s *server) stored(t testing.TB, stream string) []eventlog.Entry {
 }
 
 //go:fix inline
-func str(s string) *string { return new(s) }
