@@ -186,5 +186,3 @@ func (s *server) stored(t testing.TB, stream string) []eventlog.Entry {
 	}
 	return entries
 }
-
-//go:fix inline
