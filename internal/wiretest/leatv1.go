@@ -131,7 +131,7 @@ func (r *v1Reader) Close()         { r.close() }
 // publishV1 publishes over a connection of its own.
 func publishV1(ctx context.Context, m messages, e Event) (string, error) {
 	defer m.close()
-	if err := m.send(ctx, []byte(e.object("type", "key", `"op":"publish","ref":8`, `"stream":`+quote(e.Stream)))); err != nil {
+	if err := m.send(ctx, []byte(e.object("key", `"op":"publish","ref":8`, `"stream":`+quote(e.Stream)))); err != nil {
 		return "", err
 	}
 	for {

@@ -238,5 +238,5 @@ func publishHTTP(ctx context.Context, s *Server, stream, key, eventType, data st
 	if key != "" {
 		path += "/" + url.PathEscape(key)
 	}
-	return s.post(ctx, path, "application/json", Event{Type: eventType, Data: data}.object("type", "key"))
+	return s.post(ctx, path, "application/json", Event{Type: eventType, Data: data}.object("key"))
 }
