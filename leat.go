@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/leatstream/leat/contract"
@@ -38,6 +39,7 @@ type Server struct {
 	admin    http.Handler
 	stop     context.CancelFunc // ends the hub
 	stopped  chan error         // the hub has ended
+	close    func() error       // closeOnce, once
 }
 
 // Open starts the event log and makes a server of the contract. ctx bounds the opening alone. Everything that Open
@@ -68,6 +70,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 		ingest:   ingest.New(o.logger, registry),
 		stopped:  make(chan error, 1),
 	}
+	s.close = sync.OnceValue(s.closeOnce)
 	for _, declared := range c.Streams {
 		stored, err := log.Stream(ctx, declared)
 		if err != nil {
@@ -160,8 +163,11 @@ func (s *Server) Drain(ctx context.Context, over time.Duration) error {
 // closePatience is how long Close waits for clients that take no goodbye.
 const closePatience = 2 * time.Second
 
-// Close ends all connections and closes the event log cleanly. Drain first to be gentle.
-func (s *Server) Close() error {
+// Close ends all connections and closes the event log cleanly. Drain first to be gentle. Further calls wait for the
+// first one, and return the same.
+func (s *Server) Close() error { return s.close() }
+
+func (s *Server) closeOnce() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
 	defer cancel()
 	if err := s.Drain(ctx, 0); err != nil {
