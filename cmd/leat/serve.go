@@ -57,7 +57,16 @@ func newServeCommand() *cobra.Command {
 // untilSignal gives a context that ends with Ctrl-C or SIGTERM. From then on signals have their usual effect again, so
 // that a second one ends the process at once.
 func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals) // before anybody hears of the first one, or the second could be swallowed
+		cancel()
+	}()
+	return ctx, cancel
 }
