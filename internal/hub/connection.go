@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -20,9 +21,11 @@ type Connection struct {
 	transport contract.Transport
 	ended     chan struct{}
 
-	mu     sync.Mutex // guards the fields below
-	reason event.EndReason
-	closed bool
+	mu          sync.Mutex // guards the fields below
+	reason      event.EndReason
+	closed      bool
+	subscribers []*Subscriber
+	whenEnded   func()
 }
 
 // Connect registers a connection. It refuses (problem.Draining) while the hub drains. The caller must Close it.
@@ -58,10 +61,43 @@ func (c *Connection) Ended() <-chan struct{} { return c.ended }
 // End asks for the connection's end; the first reason stays.
 func (c *Connection) End(reason event.EndReason) {
 	c.mu.Lock()
+	if c.reason != "" {
+		c.mu.Unlock()
+		return
+	}
+	c.reason = reason
+	close(c.ended)
+	subscribers, whenEnded := slices.Clone(c.subscribers), c.whenEnded
+	c.mu.Unlock()
+	if whenEnded != nil {
+		whenEnded()
+	}
+	for _, s := range subscribers {
+		s.interrupt()
+	}
+}
+
+// WhenEnded calls f once when the server ends the connection, also where it has done so already; Ended, without a
+// goroutine that waits. f must not block.
+func (c *Connection) WhenEnded(f func()) {
+	c.mu.Lock()
+	c.whenEnded = f
+	ended := c.reason != ""
+	c.mu.Unlock()
+	if ended {
+		f()
+	}
+}
+
+// forget takes a subscriber off the connection; a page's has none.
+func (c *Connection) forget(s *Subscriber) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.reason == "" {
-		c.reason = reason
-		close(c.ended)
+	if i := slices.Index(c.subscribers, s); i >= 0 {
+		c.subscribers = slices.Delete(c.subscribers, i, i+1)
 	}
 }
 
@@ -99,6 +135,9 @@ func (c *Connection) Subscribe(ctx context.Context, s Subscription, f Format) (*
 		return nil, err
 	}
 	sub.connection = c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.subscribers = append(c.subscribers, sub)
 	return sub, nil
 }
 

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leatstream/leat/contract"
@@ -47,8 +49,10 @@ type Hub struct {
 	streams  map[string]*stream // all there before Run
 	names    []string           // of the streams, in the order of the contract
 	asking   sync.WaitGroup     // questions to the log that are under way
-	draining chan struct{}      // closed when Drain begins
-	empty    chan struct{}      // closed when the last connection has gone, draining
+	pumps    []*pump
+	draining chan struct{} // closed when Drain begins
+	turn     atomic.Uint64 // whose pump's turn it is to get a subscriber
+	empty    chan struct{} // closed when the last connection has gone, draining
 
 	mu          sync.Mutex // guards the fields below; taken before no other lock
 	connections map[*Connection]struct{}
@@ -57,7 +61,7 @@ type Hub struct {
 
 // New makes a hub of no streams yet.
 func New(o Options) *Hub {
-	return &Hub{
+	h := &Hub{
 		options:     o,
 		metrics:     newMetrics(o.Registry),
 		streams:     map[string]*stream{},
@@ -65,6 +69,10 @@ func New(o Options) *Hub {
 		empty:       make(chan struct{}),
 		connections: map[*Connection]struct{}{},
 	}
+	for range runtime.GOMAXPROCS(0) {
+		h.pumps = append(h.pumps, newPump())
+	}
+	return h
 }
 
 // Add gives the hub a stream; all are added before Run.
@@ -73,9 +81,12 @@ func (h *Hub) Add(s *contract.Stream, log Log) {
 	h.names = append(h.names, s.Name)
 }
 
-// Run follows the log of each stream that has subscribers, until ctx ends.
+// Run follows the log of each stream that has subscribers, and moves those forward, until ctx ends.
 func (h *Hub) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	for _, p := range h.pumps {
+		g.Go(func() error { return p.run(ctx) })
+	}
 	for _, st := range h.streams {
 		g.Go(func() error { return st.run(ctx) })
 	}
@@ -122,12 +133,11 @@ func (h *Hub) subscriber(ctx context.Context, sub Subscription, f Format, t cont
 		return nil, err
 	}
 	s := &Subscriber{
-		cursor:    cursor{filter: filter{sub.Key, sub.Types}},
-		stream:    st,
-		format:    f,
-		transport: t,
-		counters:  h.metrics.of(st.contract.Name, string(t)),
-		wake:      make(chan struct{}, 1),
+		cursor:   cursor{filter: filter{sub.Key, sub.Types}},
+		stream:   st,
+		format:   f,
+		counters: h.metrics.of(st.contract.Name, string(t)),
+		pump:     h.pumps[h.turn.Add(1)%uint64(len(h.pumps))],
 	}
 	if st.live && sub.Start.Kind != StartLatest {
 		return nil, errors.New("hub: a start on a stream of durability none; Parse refuses it")

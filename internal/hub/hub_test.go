@@ -37,19 +37,27 @@ type bench struct {
 	hub  *hub.Hub
 	log  *memlog.Log
 	name string
-	stop context.CancelFunc
-	ran  chan error
+	// pumped subscribers are started, and their clients written to without blocking.
+	pumped bool
+	stop   context.CancelFunc
+	ran    chan error
 }
 
-// inBubble runs a test with a hub of one stream.
+// inBubble runs a test with a hub of one stream, twice: with subscribers who run in goroutines, and with such that
+// pumps move.
 func inBubble(t *testing.T, stream string, o hub.Options, test func(b *bench)) {
+	t.Run("in goroutines", func(t *testing.T) { inOneBubble(t, stream, o, false, test) })
+	t.Run("pumped", func(t *testing.T) { inOneBubble(t, stream, o, true, test) })
+}
+
+func inOneBubble(t *testing.T, stream string, o hub.Options, pumped bool, test func(b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		c, err := contract.Parse("leat.yaml", []byte(contractText))
 		if err != nil {
 			t.Fatal(err)
 		}
 		o.Logger = slog.New(slog.DiscardHandler)
-		b := &bench{t: t, hub: hub.New(o), log: memlog.New(c.Stream(stream)), name: stream, ran: make(chan error, 1)}
+		b := &bench{t: t, pumped: pumped, hub: hub.New(o), log: memlog.New(c.Stream(stream)), name: stream, ran: make(chan error, 1)}
 		b.hub.Add(c.Stream(stream), b.log)
 		ctx, stop := context.WithCancel(context.Background())
 		b.stop = stop
@@ -108,6 +116,25 @@ func (c *client) Write(b hub.Batch) error {
 	return nil
 }
 
+// TryWrite takes half of a batch where writes wait.
+func (c *client) TryWrite(b hub.Batch) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	full := c.block != nil
+	written := 0
+	for _, frame := range b.Frames {
+		if full {
+			frame = frame[:min(len(frame), b.Bytes/2-written)]
+		}
+		c.text.Write(frame)
+		written += len(frame)
+	}
+	if full {
+		return written, hub.ErrFull
+	}
+	return written, nil
+}
+
 // got gives what was written since the last call, when the bubble has come to rest.
 func (c *client) got() string {
 	synctest.Wait()
@@ -157,7 +184,12 @@ func (b *bench) subscribe(p hub.Params) *client {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &client{bench: b, connection: connection, Subscriber: s, cancel: cancel, ended: make(chan error, 1)}
-	go func() { c.ended <- s.Run(ctx, c) }()
+	if b.pumped {
+		c.cancel = func() { cancel(); s.Stop() }
+		s.Start(c, nil, func(err error) { c.ended <- err })
+	} else {
+		go func() { c.ended <- s.Run(ctx, c) }()
+	}
 	return c
 }
 

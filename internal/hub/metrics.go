@@ -2,6 +2,7 @@ package hub
 
 import (
 	"encoding/json"
+	"sync"
 
 	"github.com/leatstream/leat/event"
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,11 +18,15 @@ type metrics struct {
 	seconds     *prometheus.HistogramVec
 	gaps        *prometheus.CounterVec
 	ended       *prometheus.CounterVec
+
+	mu     sync.Mutex // guards the field below
+	byWire map[[2]string]*counters
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
 	by := []string{"stream", "transport"}
 	m := &metrics{
+		byWire: map[[2]string]*counters{},
 		delivered: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "leat_events_delivered_total", Help: "Events written to subscribers."}, by),
 		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -55,8 +60,14 @@ type counters struct {
 	gaps             func(*event.Event)
 }
 
-func (m *metrics) of(stream, transport string) counters {
-	return counters{
+func (m *metrics) of(stream, transport string) *counters {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	name := [2]string{stream, transport}
+	if c := m.byWire[name]; c != nil {
+		return c
+	}
+	c := &counters{
 		delivered:   m.delivered.WithLabelValues(stream, transport),
 		bytes:       m.bytes.WithLabelValues(stream, transport),
 		subscribers: m.subscribers.WithLabelValues(stream, transport),
@@ -69,4 +80,6 @@ func (m *metrics) of(stream, transport string) counters {
 			}
 		},
 	}
+	m.byWire[name] = c
+	return c
 }

@@ -27,6 +27,7 @@ func (h *Hub) Page(ctx context.Context, sub Subscription, limit int, wait time.D
 		return nil, err
 	}
 	defer s.Close()
+	s.wake = make(chan struct{}, 1)
 	p := &Page{Next: s.stream.position(s.at)}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

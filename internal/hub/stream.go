@@ -20,6 +20,7 @@ type stream struct {
 	history  *history
 
 	lineage atomic.Pointer[eventlog.Lineage]
+	moved   atomic.Uint64 // counts the tail's changes
 
 	// follow is taken by whoever appends to the tail, before mu: filling a hole reads the log in between.
 	follow chan struct{}
@@ -29,7 +30,7 @@ type stream struct {
 	tail   tail
 	reset  uint64                                 // counts how often the tail went back
 	to     uint64                                 // where it went back to last
-	all    map[*Subscriber]struct{}               // subscribers to everything
+	all    []*Subscriber                          // subscribers to everything
 	byKey  map[event.Key]map[*Subscriber]struct{} // to one key
 	byType map[string]map[*Subscriber]struct{}    // to some types of every key; each stands under each of its types
 	eager  map[*Subscriber]struct{}               // those who wait for the tail to move at all
@@ -48,7 +49,6 @@ func newStream(s *contract.Stream, log Log, o Options, wg *sync.WaitGroup) *stre
 		follow:   make(chan struct{}, 1),
 		joined:   make(chan struct{}, 1),
 		tail:     newTail(o.TailEvents, o.TailBytes),
-		all:      map[*Subscriber]struct{}{},
 		byKey:    map[event.Key]map[*Subscriber]struct{}{},
 		byType:   map[string]map[*Subscriber]struct{}{},
 		eager:    map[*Subscriber]struct{}{},
@@ -73,6 +73,10 @@ func (st *stream) join(s *Subscriber) {
 	st.mu.Lock()
 	st.count++
 	s.resets = st.reset
+	if s.filter.all() {
+		s.place = len(st.all)
+		st.all = append(st.all, s)
+	}
 	for _, set := range st.sets(s, true) {
 		set[s] = struct{}{}
 	}
@@ -95,6 +99,12 @@ func (st *stream) standLive(s *Subscriber) {
 func (st *stream) leave(s *Subscriber) {
 	st.mu.Lock()
 	st.count--
+	if s.filter.all() {
+		last := st.all[len(st.all)-1]
+		st.all[s.place], last.place = last, s.place
+		st.all[len(st.all)-1] = nil
+		st.all = st.all[:len(st.all)-1]
+	}
 	for _, set := range st.sets(s, false) {
 		delete(set, s)
 	}
@@ -106,7 +116,7 @@ func (st *stream) leave(s *Subscriber) {
 	s.counters.subscribers.Dec()
 }
 
-// sets gives where a subscriber stands in the index. The caller has the lock.
+// sets gives where a subscriber with a filter stands in the index. The caller has the lock.
 func (st *stream) sets(s *Subscriber, create bool) []map[*Subscriber]struct{} {
 	switch {
 	case !s.key.IsZero():
@@ -126,7 +136,7 @@ func (st *stream) sets(s *Subscriber, create bool) []map[*Subscriber]struct{} {
 		}
 		return sets
 	default:
-		return []map[*Subscriber]struct{}{st.all}
+		return nil
 	}
 }
 
@@ -142,7 +152,7 @@ func (st *stream) subscribed() bool {
 func (st *stream) append(entries []eventlog.Entry) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	moved := false
+	last := st.tail.last
 	for i := range entries {
 		e := &entries[i]
 		sequence := e.Sequence()
@@ -155,14 +165,17 @@ func (st *stream) append(entries []eventlog.Entry) {
 		if sequence > st.tail.last+1 {
 			st.wakeAll() // the log has lost what is between, and everybody is to be told
 		}
+		before := st.tail.last
 		st.tail.append(item{e.Event, sequence, e.StoredAt})
-		moved = true
-		wake(st.byKey[e.Key])
-		wake(st.byType[e.Type.String()])
+		wakeSet(st.byKey[e.Key], before)
+		wakeSet(st.byType[e.Type.String()], before)
 	}
-	if moved {
-		wake(st.all)
-		wake(st.eager)
+	if st.tail.last > last {
+		st.moved.Add(1)
+		for _, s := range st.all {
+			s.rouse(last)
+		}
+		wakeSet(st.eager, last)
 		clear(st.eager)
 	}
 }
@@ -176,26 +189,40 @@ func (st *stream) begin(last uint64) {
 		st.to = last
 	}
 	st.tail.begin(last)
+	st.moved.Add(1)
 	st.wakeAll()
 }
 
 func (st *stream) wakeAll() {
-	wake(st.all)
-	wake(st.eager)
+	for _, s := range st.all {
+		s.rouse(0)
+	}
+	wakeSet(st.eager, 0)
 	for _, set := range st.byKey {
-		wake(set)
+		wakeSet(set, 0)
 	}
 	for _, set := range st.byType {
-		wake(set)
+		wakeSet(set, 0)
 	}
 }
 
-// wake moves those on who wait. The caller has the stream's lock.
-func wake(set map[*Subscriber]struct{}) {
+func wakeSet(set map[*Subscriber]struct{}, from uint64) {
 	for s := range set {
-		if s.waiting {
-			s.waiting = false
-			s.wake <- struct{}{} // has room: it is filled once per wait
-		}
+		s.rouse(from)
 	}
+}
+
+// rouse moves a subscriber on if it waits. Nothing that it wants is at or before from: its cursor need not go over
+// what it would have been woken for. The caller has the stream's lock.
+func (s *Subscriber) rouse(from uint64) {
+	if !s.waiting {
+		return
+	}
+	s.waiting = false
+	s.at = max(s.at, from)
+	if s.wake != nil {
+		s.wake <- struct{}{} // has room: it is filled once per wait
+		return
+	}
+	s.pump.push(s)
 }

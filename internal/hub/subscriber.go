@@ -2,34 +2,52 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
-	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 )
 
-// A Subscriber is a cursor on a stream's tail, with a filter, a format and a connection. One goroutine runs it.
+// A Subscriber is a cursor on a stream's tail, with a filter, a format and a connection. A goroutine runs it, or a
+// pump moves it along with many others: see Run and Start.
 type Subscriber struct {
 	cursor
 	stream     *stream
 	format     Format
-	transport  contract.Transport
 	connection *Connection
-	counters   counters
+	counters   *counters
 
 	startID string         // see StartID
 	told    event.Position // the last position that the client was given, or where delivery starts
 	gap     *gap           // to be told before anything else
 	liveAt  uint64         // what was the newest event when the subscription began
+	resets  uint64         // the stream's, when at was last known to be good
 	liveDue bool           // leat.live is to be told at liveAt
 	met     bool           // it has been at the tail's end: from now on falling behind is slowness
 	read    bool           // it has read history before
-	resets  uint64         // the stream's, when at was last known to be good
-	batch   Batch
 
-	wake    chan struct{} // of size 1; filled by who sets waiting to false for it
+	wake    chan struct{} // of size 1; filled by who sets waiting to false for it; nil with a pump
 	waiting bool          // guarded by the stream's lock
+	place   int           // in stream.all; guarded by the stream's lock
+
+	// What follows is for Start.
+	try     TryWriter          // set once
+	done    func(error)        // set once
+	pump    *pump              // nil where its connection cannot be written to without blocking
+	unsent  *unsent            // what the pump could not write
+	stopped atomic.Bool        // the client is gone
+	cancel  context.CancelFunc // ends what its goroutine waits for, nil while it has none; guarded by the stream's lock
+	beatAt  time.Time          // when a heartbeat is due; guarded by the stream's lock
+	inWheel bool               // guarded by the stream's lock
+}
+
+// An unsent is what is left of a write that the socket did not take whole.
+type unsent struct {
+	batch  Batch
+	newest event.Position // the last event's
+	failed error
 }
 
 // StartID is what the wire shows as the start (SSE's first block, subscribed): the newest position for a live
@@ -38,17 +56,28 @@ type Subscriber struct {
 func (s *Subscriber) StartID() string { return s.startID }
 
 // Position is the last position that the client was given, or where delivery would have started; empty where there is
-// none. It is not for while Run runs.
+// none. It is not for while the subscriber runs.
 func (s *Subscriber) Position() string { return s.told.String() }
 
-// Close forgets a subscriber; Run's caller calls it when Run has returned, or when Run will not be called.
-func (s *Subscriber) Close() { s.stream.leave(s) }
+// Close forgets a subscriber; the caller calls it when Run has returned or done was called, or when it will not run.
+func (s *Subscriber) Close() {
+	s.connection.forget(s)
+	s.stream.leave(s)
+}
 
 // Run writes what the subscriber gets, until ctx ends, the connection is ended (nil, after leat.end), or a write
 // fails.
 func (s *Subscriber) Run(ctx context.Context, w Writer) error {
-	heartbeat := time.NewTimer(s.heartbeat())
-	defer heartbeat.Stop()
+	s.wake = make(chan struct{}, 1)
+	return s.loop(ctx, w, nil)
+}
+
+// loop moves the subscriber until its end, or, where rest is not nil, until there is nothing to do: it then calls rest,
+// and has nothing to do with the subscriber any more. sent tells rest whether anything was written.
+func (s *Subscriber) loop(ctx context.Context, w Writer, rest func(sent bool)) error {
+	silence := time.NewTimer(s.heartbeat())
+	defer silence.Stop()
+	any := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -57,61 +86,80 @@ func (s *Subscriber) Run(ctx context.Context, w Writer) error {
 			return s.control(w, event.NewEnd(s.stream.contract.Name, s.told, s.connection.Reason(), reconnectAfter(), time.Now()))
 		default:
 		}
-		sent, err := s.step(ctx, w, heartbeat)
+		sent, idle, err := s.step(ctx, w)
+		switch {
+		case err != nil:
+			return err
+		case idle && rest != nil:
+			rest(any)
+			return errRests
+		case idle && s.wait(ctx, silence.C, s.connection.ended), !idle && !sent && fired(silence):
+			sent, err = true, s.beat(w)
+		}
 		if err != nil {
 			return err
 		}
 		if sent {
-			heartbeat.Reset(s.heartbeat())
+			any = true
+			silence.Reset(s.heartbeat())
 		}
 	}
 }
 
-// step does the next thing due, and waits where nothing is.
-func (s *Subscriber) step(ctx context.Context, w Writer, heartbeat *time.Timer) (sent bool, err error) {
-	if s.gap != nil {
-		return true, s.control(w, s.takeGap())
+// errRests says that a loop's subscriber rests.
+var errRests = errors.New("nothing to do")
+
+func fired(t *time.Timer) bool {
+	select {
+	case <-t.C:
+		return true
+	default:
+		return false
 	}
-	s.batch.Frames, s.batch.Events, s.batch.Bytes = s.batch.Frames[:0], 0, 0
+}
+
+// step does the next thing due; idle says that there is none.
+func (s *Subscriber) step(ctx context.Context, w Writer) (sent, idle bool, err error) {
+	if s.gap != nil {
+		return true, false, s.control(w, s.takeGap())
+	}
+	var batch Batch
 	var newest *item
 	where, err := s.advance(ctx, func(b *block) (missing uint64) {
-		newest, missing = s.collect(b, &s.format, &s.batch)
+		newest, missing = s.collect(b, &s.format, &batch)
 		return missing
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		s.connection.End(event.EndUnavailable)
-		return false, nil
-	}
-	if s.batch.Events > 0 {
-		return true, s.write(w, newest, where == inTail && s.met)
-	}
-	if where != atEnd {
-		select {
-		case <-heartbeat.C: // a long way with nothing that matches
-			return true, s.control(w, event.NewHeartbeat(s.stream.contract.Name, s.reached(), time.Now()))
-		default:
-			return false, nil
-		}
-	}
-	if s.liveDue && s.at >= s.liveAt && s.at <= s.stream.tailLast() {
+		return false, false, nil
+	case batch.Events > 0:
+		return true, false, s.write(w, batch, newest, where == inTail && s.met)
+	case where != atEnd:
+		return false, false, nil
+	case s.liveDue && s.at >= s.liveAt && s.at <= s.stream.tailLast():
 		s.liveDue = false
-		return true, s.control(w, event.NewLive(s.stream.contract.Name, s.stream.position(s.at), time.Now()))
+		return true, false, s.control(w, event.NewLive(s.stream.contract.Name, s.stream.position(s.at), time.Now()))
 	}
-	if s.wait(ctx, heartbeat.C, s.connection.ended) {
-		return true, s.control(w, event.NewHeartbeat(s.stream.contract.Name, s.reached(), time.Now()))
-	}
-	return false, nil
+	return false, true, nil
+}
+
+// beat tells that there is nothing to tell.
+func (s *Subscriber) beat(w Writer) error { return s.control(w, s.heartbeatNow(time.Now())) }
+
+func (s *Subscriber) heartbeatNow(now time.Time) *event.Event {
+	return event.NewHeartbeat(s.stream.contract.Name, s.reached(), now)
 }
 
 // write sends the batch; newest is the last event in it. live tells that the subscriber waited for it.
-func (s *Subscriber) write(w Writer, newest *item, live bool) error {
+func (s *Subscriber) write(w Writer, batch Batch, newest *item, live bool) error {
 	told, storedAt := newest.Position, newest.storedAt
-	if err := w.Write(s.batch); err != nil {
+	if err := w.Write(batch); err != nil {
 		return err
 	}
 	s.told = told
-	s.counters.delivered.Add(float64(s.batch.Events))
-	s.counters.bytes.Add(float64(s.batch.Bytes))
+	s.counters.delivered.Add(float64(batch.Events))
+	s.counters.bytes.Add(float64(batch.Bytes))
 	if live {
 		s.counters.seconds.Observe(time.Since(storedAt).Seconds())
 	}
@@ -148,10 +196,7 @@ func (s *Subscriber) wait(ctx context.Context, timeout <-chan time.Time, ended <
 		st.mu.Unlock()
 		return false
 	}
-	s.waiting = true
-	if s.liveDue || s.at > st.tail.last || !st.tail.started {
-		st.eager[s] = struct{}{}
-	}
+	s.rest()
 	st.mu.Unlock()
 	due := false
 	select {
@@ -174,13 +219,21 @@ func (s *Subscriber) wait(ctx context.Context, timeout <-chan time.Time, ended <
 	return due
 }
 
+// rest leaves the subscriber to who wakes it. The caller has the stream's lock.
+func (s *Subscriber) rest() {
+	s.waiting = true
+	if st := s.stream; s.liveDue || s.at > st.tail.last || !st.tail.started {
+		st.eager[s] = struct{}{}
+	}
+}
+
 // idle tells whether there is nothing behind the cursor in the tail. The caller has the stream's lock.
 func (s *Subscriber) idle() bool { return !s.stream.tail.started || s.at >= s.stream.tail.last }
 
 // heartbeat draws the longest silence: the contract's, and 10 % more or less, so that not all beat at once.
 func (s *Subscriber) heartbeat() time.Duration {
 	d := s.stream.contract.Heartbeat
-	return d - d/10 + rand.N(d/5+1)
+	return d - d/10 + rand.N(max(d/5-tick, 1))
 }
 
 // reconnectAfter spreads those who come back.

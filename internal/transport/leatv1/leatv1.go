@@ -29,7 +29,7 @@ type Session struct {
 	opened  *hub.Subscriber   // its subscriber, until it begins
 	streams map[string]subscriptions
 	count   int            // of subscriptions in streams
-	group   sync.WaitGroup // of the goroutines that let events flow
+	group   sync.WaitGroup // of the subscriptions whose events flow
 }
 
 // Subscriptions are those of one stream, by key; the whole stream is under the zero Key, and then alone.
@@ -38,7 +38,6 @@ type subscriptions map[event.Key]*running
 // Running is a subscription whose events flow.
 type running struct {
 	subscriber *hub.Subscriber
-	stop       context.CancelFunc
 	done       chan struct{} // closed when nothing of it is written any more
 }
 
@@ -118,7 +117,6 @@ func (s *Session) Close() {
 		s.stopAll()
 	}
 	s.group.Wait()
-	s.stopAll()
 	if s.opened != nil {
 		s.opened.Close()
 	}
@@ -127,7 +125,7 @@ func (s *Session) Close() {
 func (s *Session) stopAll() {
 	for _, keys := range s.streams {
 		for _, r := range keys {
-			r.stop()
+			r.subscriber.Stop()
 		}
 	}
 }

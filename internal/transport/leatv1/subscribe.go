@@ -2,6 +2,7 @@ package leatv1
 
 import (
 	"context"
+	"errors"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
@@ -50,18 +51,19 @@ func (s *Session) begin(ctx context.Context, sub hub.Subscription, subscriber *h
 		subscriber.Close()
 		return err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	r := &running{subscriber, stop, make(chan struct{})}
+	r := &running{subscriber, make(chan struct{})}
 	name := sub.Stream.Name
 	if s.streams[name] == nil {
 		s.streams[name] = subscriptions{}
 	}
 	s.streams[name][sub.Key] = r
 	s.count++
-	s.group.Go(func() {
+	s.group.Add(1)
+	subscriber.Start(s.sender, nil, func(err error) {
+		defer s.group.Done()
 		defer close(r.done)
-		defer subscriber.Close()
-		if err := subscriber.Run(ctx, s.sender); err != nil && ctx.Err() == nil {
+		subscriber.Close()
+		if err != nil && !errors.Is(err, context.Canceled) {
 			s.logger.Debug("a subscription ended", "stream", name, "key", sub.Key.String(), "error", err)
 		}
 	})
@@ -86,7 +88,7 @@ func (s *Session) unsubscribe(ctx context.Context, m message) error {
 		}
 		return s.refuse(ctx, m.ref, problem.New(problem.NotFound, "this connection is not subscribed to %s %q", what, stream.Name))
 	}
-	r.stop()
+	r.subscriber.Stop()
 	<-r.done // so that `unsubscribed` comes after the last event
 	delete(keys, key)
 	s.count--

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/leatstream/leat/contract"
@@ -41,7 +42,7 @@ func (h *Handler) live(w http.ResponseWriter, r *http.Request, req request) erro
 		if conn, _, err := controller.Hijack(); err == nil {
 			head := appendHead(nil, r, w.Header())
 			out := connWriter(conn, r.TLS != nil)
-			go res.takeOver(context.WithoutCancel(r.Context()), conn, out, append(head, first...))
+			res.takeOver(conn, out, append(head, first...))
 			return nil
 		}
 	}
@@ -82,29 +83,28 @@ func (res *response) first(media mediaType) []byte {
 	return appendFirst(nil, retry, res.subscriber.StartID())
 }
 
-// takeOver serves a connection that is no longer the HTTP server's, until the client goes or the hub ends it.
-func (res *response) takeOver(ctx context.Context, conn net.Conn, out hub.Writer, first []byte) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	gone := make(chan struct{})
+// takeOver serves a connection that is no longer the HTTP server's, until the client goes or the hub ends it. All that
+// an idle one costs is a goroutine that reads, for that is how it is seen that the client goes.
+func (res *response) takeOver(conn net.Conn, out hub.Writer, first []byte) {
+	var gone atomic.Bool
+	res.subscriber.Start(out, first, func(err error) {
+		clientGone := gone.Load()
+		_ = conn.Close() // ends the goroutine that reads
+		res.close(err, clientGone)
+	})
 	go func() {
-		defer close(gone)
 		discard(conn)
-		cancel()
+		gone.Store(true)
 		_ = conn.Close() // ends a write under way
+		res.subscriber.Stop()
 	}()
-	err := res.run(ctx, out, first)
-	clientGone := ctx.Err() != nil
-	_ = conn.Close()
-	<-gone
-	res.close(err, clientGone)
 }
 
 // discard reads until the client is gone: it has nothing more to say.
 func discard(conn net.Conn) {
-	buffer := make([]byte, 256)
+	var buffer [64]byte
 	for {
-		if _, err := conn.Read(buffer); err != nil {
+		if _, err := conn.Read(buffer[:]); err != nil {
 			return
 		}
 	}

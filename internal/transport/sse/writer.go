@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/transport/socket"
 )
 
 // What ends a response from the client's side.
@@ -24,12 +25,13 @@ func connWriter(conn net.Conn, encrypted bool) hub.Writer {
 	if encrypted {
 		return &chunkWriter{out: conn, deadline: conn.SetWriteDeadline, flush: func() error { return nil }}
 	}
-	return &vectorWriter{conn: conn}
+	return &vectorWriter{conn: conn, socket: socket.New(conn)}
 }
 
 // A vectorWriter writes all frames of a batch with one system call where the kernel takes them.
 type vectorWriter struct {
 	conn   net.Conn
+	socket *socket.Socket
 	frames net.Buffers // reused; the batch's own slice is the hub's
 	rest   net.Buffers // of frames, what is not written yet
 }
@@ -55,7 +57,18 @@ func (w *vectorWriter) Write(b hub.Batch) error {
 			return errSlow
 		}
 	}
+	clear(w.frames)
+	_ = w.conn.SetWriteDeadline(time.Time{}) // TryWrite heeds it too; a broken connection shows at the next write
 	return nil
+}
+
+// TryWrite writes what the kernel takes at once.
+func (w *vectorWriter) TryWrite(b hub.Batch) (written int, err error) {
+	written, err = w.socket.Try(b.Frames)
+	if err != nil && !errors.Is(err, hub.ErrFull) && !errors.Is(err, errors.ErrUnsupported) {
+		err = fmt.Errorf("%w: %w", errGone, err)
+	}
+	return written, err
 }
 
 // A chunkWriter writes where half of a write cannot be told from none of it (HTTP/2, TLS, and wrapped writers): in

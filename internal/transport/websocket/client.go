@@ -14,10 +14,10 @@ import (
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/transport/leatv1"
+	"github.com/leatstream/leat/internal/transport/socket"
 )
 
-// A client is one open WebSocket: a goroutine that reads, one that waits for the server to end it, and its
-// session's, which write events.
+// A client is one open WebSocket, and the goroutine that reads what it says.
 type client struct {
 	hub        *hub.Connection
 	session    session
@@ -57,29 +57,18 @@ func (c *client) converse(ctx context.Context, h *Handler, subprotocol string, s
 
 // take gives the client its connection; early is what was read of it before.
 func (c *client) take(conn net.Conn, early []byte) {
-	c.conn, c.out.conn = conn, conn
+	c.conn, c.out.conn, c.out.socket = conn, conn, socket.New(conn)
 	c.in = newReader(conn, c.hub, &c.out, c.maxMessage, early)
 }
 
 // run talks until one side ends it.
 func (c *client) run(ctx context.Context, begin func() error) {
 	defer c.cancel()
-	read := make(chan struct{})
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-c.hub.Ended():
-			c.in.wake()
-		case <-read:
-		}
-	}()
+	c.hub.WhenEnded(c.in.wake)
 	err := begin()
 	if err == nil {
 		err = c.read(ctx)
 	}
-	close(read)
-	<-watched
 	how := c.end(err)
 	_ = c.conn.Close() // nobody is left to care
 	c.hub.Close(how)

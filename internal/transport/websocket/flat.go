@@ -3,6 +3,7 @@ package websocket
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ type flat struct {
 	out    *writer
 	logger *slog.Logger
 	opened *hub.Subscriber // until it begins
+	flows  *hub.Subscriber // from then on
 	group  sync.WaitGroup
 }
 
@@ -29,7 +31,7 @@ func newFlat(in *ingest.Ingest, conn *hub.Connection, sub hub.Subscription, out 
 	return &flat{ingest: in, conn: conn, sub: sub, out: out, logger: logger}
 }
 
-// open subscribes; begin then lets the events flow until ctx ends or the server ends the connection.
+// open subscribes; begin then lets the events flow until Close, or until the server ends the connection.
 func (f *flat) open(ctx context.Context) (begin func() error, err error) {
 	subscriber, err := f.conn.Subscribe(ctx, f.sub, f.format())
 	if err != nil {
@@ -37,10 +39,12 @@ func (f *flat) open(ctx context.Context) (begin func() error, err error) {
 	}
 	f.opened = subscriber
 	return func() error {
-		f.opened = nil
-		f.group.Go(func() {
-			defer subscriber.Close()
-			if err := subscriber.Run(ctx, f.out); err != nil && ctx.Err() == nil {
+		f.opened, f.flows = nil, subscriber
+		f.group.Add(1)
+		subscriber.Start(f.out, nil, func(err error) {
+			defer f.group.Done()
+			subscriber.Close()
+			if err != nil && !errors.Is(err, context.Canceled) {
 				f.logger.Debug("a subscription ended", "stream", f.sub.Stream.Name, "error", err)
 			}
 		})
@@ -64,8 +68,15 @@ func (f *flat) Handle(ctx context.Context, message []byte) error {
 	return nil
 }
 
-// Close waits for the goroutine that writes events: at once after ctx, else after leat.end.
+// Close waits until no event is written any more: where the server has ended the connection, until after leat.end.
 func (f *flat) Close() {
+	select {
+	case <-f.conn.Ended():
+	default:
+		if f.flows != nil {
+			f.flows.Stop()
+		}
+	}
 	f.group.Wait()
 	if f.opened != nil {
 		f.opened.Close()

@@ -12,12 +12,14 @@ import (
 
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/transport/socket"
 )
 
 // A writer writes frames to one client, whole: what each call is given goes out before what the next one is.
 type writer struct {
 	hub    *hub.Connection // set once
 	conn   net.Conn        // set once
+	socket *socket.Socket  // set once
 	finish atomic.Int64    // the Unix nanoseconds by which all writes must be done, 0 while there is no hurry
 
 	mu       sync.Mutex // guards the fields below; held during writes to the socket, and first of all locks
@@ -34,6 +36,27 @@ const goodbye = time.Second
 
 // Write writes frames of events; see hub.Writer.
 func (w *writer) Write(b hub.Batch) error { return w.write(b.Frames) }
+
+// TryWrite writes what the kernel takes at once. Of a frame that it takes in part, this writer keeps the rest: whoever
+// writes next, or Write after it, writes that first.
+func (w *writer) TryWrite(b hub.Batch) (written int, err error) {
+	if !w.mu.TryLock() {
+		return 0, hub.ErrFull // an answer is on its way, and it may take long
+	}
+	defer w.mu.Unlock()
+	switch {
+	case w.broken != nil:
+		return 0, w.broken
+	case len(w.rest) > 0:
+		return 0, hub.ErrFull
+	}
+	written, err = w.socket.Try(b.Frames)
+	if errors.Is(err, hub.ErrFull) {
+		w.rest = missing(b.Frames, written)
+		written += len(w.rest)
+	}
+	return written, err
+}
 
 // Send frames and writes one message.
 func (w *writer) Send(message []byte) error {
@@ -62,6 +85,10 @@ func (w *writer) write(frames [][]byte) error {
 	}
 	written, err := w.push(frames)
 	if err == nil {
+		if w.finish.Load() == 0 {
+			w.deadline = time.Time{}
+			_ = w.conn.SetWriteDeadline(w.deadline) // TryWrite heeds it too
+		}
 		return nil
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) || w.finish.Load() != 0 {

@@ -1,0 +1,89 @@
+package hub
+
+import "time"
+
+// tick is how exact heartbeats are.
+const tick = 50 * time.Millisecond
+
+// A wheel holds subscribers under the tick at which their heartbeats may be due: one timer for all of them. A
+// subscriber to whom something was sent in between stays where it is, and is looked at again when its tick has come.
+type wheel struct {
+	slots map[int64][]*Subscriber
+	next  int64 // the first tick that has not come yet
+}
+
+func (w *wheel) add(s *Subscriber, due time.Time) {
+	if w.slots == nil {
+		w.slots = map[int64][]*Subscriber{}
+		w.next = time.Now().UnixNano() / int64(tick)
+	}
+	slot := max((due.UnixNano()+int64(tick)-1)/int64(tick), w.next)
+	w.slots[slot] = append(w.slots[slot], s)
+}
+
+// due takes out all whose tick has come.
+func (w *wheel) due(now time.Time) []*Subscriber {
+	var due []*Subscriber
+	for ; len(w.slots) > 0 && w.next <= now.UnixNano()/int64(tick); w.next++ {
+		due = append(due, w.slots[w.next]...)
+		delete(w.slots, w.next)
+	}
+	if len(w.slots) == 0 {
+		w.slots = nil
+	}
+	return due
+}
+
+// await puts a subscriber into the wheel. The caller has the stream's lock.
+func (p *pump) await(s *Subscriber) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wheel.add(s, s.beatAt)
+	if len(p.wheel.slots) == 1 {
+		p.rouse() // the loop's timer may not run
+	}
+}
+
+func (p *pump) hasBeats() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.wheel.slots) > 0
+}
+
+// beat sends the heartbeats that are due.
+func (p *pump) beat(now time.Time) {
+	p.mu.Lock()
+	due := p.wheel.due(now)
+	p.mu.Unlock()
+	for _, s := range due {
+		if !p.claim(s, now) {
+			continue
+		}
+		e := s.heartbeatNow(now)
+		frame := s.format.Control(nil, e)
+		if len(frame) == 0 || p.write(s, Batch{Frames: [][]byte{frame}, Bytes: len(frame)}, e.Position) {
+			p.park(s, now, true)
+		}
+	}
+}
+
+// claim takes a subscriber whose heartbeat is due from its stream. One that is on the move comes back to the wheel when
+// it parks.
+func (p *pump) claim(s *Subscriber, now time.Time) bool {
+	st := s.stream
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	switch {
+	case !s.waiting:
+		s.inWheel = false
+		return false
+	case s.beatAt.After(now):
+		p.await(s)
+		return false
+	}
+	s.inWheel = false
+	s.waiting = false
+	// Nobody woke it, so nothing that it wants has gone by: it is where the tail is.
+	s.at = max(s.at, st.tail.last)
+	return true
+}
