@@ -87,7 +87,7 @@ func TestCursorsGetAllThatTheTailHoldsAndHearOfEachHole(t *testing.T) {
 	})
 }
 
-func sequences(t *rapid.T, b Batch) []uint64 {
+func sequences(t rapid.TB, b Batch) []uint64 {
 	var got []uint64
 	total := 0
 	for _, frame := range b.Frames {
