@@ -2,6 +2,7 @@ package sse
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -31,9 +32,22 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, req request) erro
 	}
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		_ = newChunkWriter(w, controller).Write(hub.Batch{Frames: [][]byte{body}}) // the client is gone: nobody to tell
+		out := newChunkWriter(w, controller)
+		out.flush = flushIfPossible(controller)
+		_ = out.Write(hub.Batch{Frames: [][]byte{body}}) // the client is gone: nobody to tell
 	}
 	return nil
+}
+
+// flushIfPossible lets a page through a middleware's writer that cannot flush: that it comes late is no harm.
+func flushIfPossible(controller *http.ResponseController) func() error {
+	return func() error {
+		err := controller.Flush()
+		if errors.Is(err, http.ErrNotSupported) {
+			return nil
+		}
+		return err
+	}
 }
 
 func encodePage(p *hub.Page) ([]byte, error) {

@@ -25,13 +25,16 @@ type response struct {
 // for each idle subscriber, a goroutine of our own with a reader beside it 5 KB. HTTP/2, and writers whose
 // connection cannot be had, are served from the handler's goroutine.
 func (h *Handler) live(w http.ResponseWriter, r *http.Request, req request) error {
+	if err := canStream(w, r.ProtoMajor == 1); err != nil {
+		return err
+	}
 	res, err := h.subscribe(r.Context(), req)
 	if err != nil {
 		return err
 	}
-	setLiveHeader(w.Header(), r, req.media)
 	if r.Method == http.MethodHead {
 		res.close(nil, true)
+		setLiveHeader(w.Header(), r, req.media)
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
@@ -39,13 +42,19 @@ func (h *Handler) live(w http.ResponseWriter, r *http.Request, req request) erro
 	controller := http.NewResponseController(w)
 	if r.ProtoMajor == 1 {
 		if conn, _, err := controller.Hijack(); err == nil {
+			setLiveHeader(w.Header(), r, req.media)
 			head := appendHead(nil, r, w.Header())
 			out := connWriter(conn, r.TLS != nil)
 			go res.takeOver(context.WithoutCancel(r.Context()), conn, out, append(head, first...))
 			return nil
 		}
+		if err := canStream(w, false); err != nil {
+			res.close(nil, false)
+			return err
+		}
 	}
 	outlive(controller)
+	setLiveHeader(w.Header(), r, req.media)
 	w.WriteHeader(http.StatusOK)
 	err = res.run(r.Context(), newChunkWriter(w, controller), first)
 	res.close(err, r.Context().Err() != nil)
