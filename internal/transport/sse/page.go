@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +16,11 @@ import (
 func (h *Handler) page(w http.ResponseWriter, r *http.Request, req request) error {
 	controller := http.NewResponseController(w)
 	outlive(controller)
-	page, err := h.hub.Page(r.Context(), req.subscription, req.limit, req.wait)
+	ctx, cancel := finishing(r)
+	defer cancel()
+	waiting, stop := context.WithTimeout(r.Context(), req.wait)
+	defer stop()
+	page, err := h.hub.Page(ctx, waiting, req.subscription, req.limit)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@
 package sse
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -57,8 +59,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, req request) err
 // refuse answers with the problem. A browser's EventSource never comes back from anything but 200, so what passes by
 // itself, which is never what was wrong with reading the request, is told to it within a stream that ends at once.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, a accept, sub hub.Subscription, err error) {
-	if r.Context().Err() != nil {
-		return // the client is gone
+	if cause := context.Cause(r.Context()); cause != nil && errors.Is(err, cause) {
+		err = problem.New(problem.Unavailable, "the request was given up before it could be answered: %w", cause)
 	}
 	p := problem.From(err)
 	if p.Kind == problem.Internal {
@@ -88,11 +90,34 @@ func (h *Handler) startPosition(r *http.Request, sub hub.Subscription, refusal *
 	if refusal.Kind == problem.Unavailable && sub.Start.Kind != hub.StartAfter {
 		return event.Position{}
 	}
-	at, err := h.hub.StartPosition(r.Context(), sub)
-	if err != nil && r.Context().Err() == nil {
+	ctx, cancel := finishing(r)
+	defer cancel()
+	at, err := h.hub.StartPosition(ctx, sub)
+	if err != nil {
 		h.logger.Warn("a client is sent away without the position where it would have started", "path", r.URL.Path, "error", err)
 	}
 	return at
+}
+
+// finishTime is how long an answer is worked on when its client may have gone.
+const finishTime = 5 * time.Second
+
+// finishing is for what is due to a client that reads, be it that it has closed its own side, as nc -N and some load
+// balancers do: HTTP/1 allows that, and net/http cannot tell it from a client that is gone, so it ends the request's
+// context. HTTP/2 can tell.
+func finishing(r *http.Request) (context.Context, context.CancelFunc) {
+	client := r.Context()
+	if r.ProtoMajor > 1 {
+		return context.WithCancel(client)
+	}
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(client))
+	stop := context.AfterFunc(client, func() {
+		time.AfterFunc(finishTime, func() { cancel(context.Cause(client)) }) // too late where all is done: nothing to end
+	})
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // setLiveHeader sets the headers of a live response. Nothing on the way may keep, change or hold it back.
