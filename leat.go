@@ -89,7 +89,8 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 }
 
 // Handler is all of the public listener: subscribing, publishing, health, and gRPC where the request is HTTP/2
-// (for h2c, the http.Server needs Protocols with UnencryptedHTTP2).
+// (for h2c, the http.Server needs Protocols with UnencryptedHTTP2). A middleware's http.ResponseWriter around it needs
+// Unwrap() http.ResponseWriter, or Flush and Hijack.
 func (s *Server) Handler() http.Handler { return s.public }
 
 // AdminHandler is the admin listener: metrics, profiles and health. It is not for the public.

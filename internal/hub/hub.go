@@ -48,7 +48,6 @@ type Hub struct {
 	metrics  *metrics
 	streams  map[string]*stream // all there before Run
 	names    []string           // of the streams, in the order of the contract
-	asking   sync.WaitGroup     // questions to the log that are under way
 	pumps    []*pump
 	draining chan struct{} // closed when Drain begins
 	turn     atomic.Uint64 // whose pump's turn it is to get a subscriber
@@ -77,7 +76,7 @@ func New(o Options) *Hub {
 
 // Add gives the hub a stream; all are added before Run.
 func (h *Hub) Add(s *contract.Stream, log Log) {
-	h.streams[s.Name] = newStream(s, log, h.options, &h.asking)
+	h.streams[s.Name] = newStream(s, log, h.options)
 	h.names = append(h.names, s.Name)
 }
 
@@ -91,7 +90,9 @@ func (h *Hub) Run(ctx context.Context) error {
 		g.Go(func() error { return st.run(ctx) })
 	}
 	err := g.Wait()
-	h.asking.Wait()
+	for _, st := range h.streams {
+		st.asker.end()
+	}
 	return err
 }
 

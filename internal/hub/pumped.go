@@ -18,13 +18,10 @@ type TryWriter interface {
 // ErrFull says that a socket takes no more now.
 var ErrFull = errors.New("the socket is full")
 
-// Start writes first, and then what the subscriber gets, in the background. It calls done once, from another goroutine:
+// Start writes what the subscriber gets, in the background. It calls done once, from another goroutine:
 // with nil after leat.end where the connection was ended, else with the error of a write or what Stop caused.
-func (s *Subscriber) Start(w Writer, first []byte, done func(error)) {
+func (s *Subscriber) Start(w Writer, done func(error)) {
 	s.done = done
-	if len(first) > 0 {
-		s.unsent = &unsent{batch: Batch{Frames: [][]byte{first}, Bytes: len(first)}, newest: s.told}
-	}
 	try, ok := w.(TryWriter)
 	if !ok {
 		s.wake = make(chan struct{}, 1)

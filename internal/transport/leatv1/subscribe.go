@@ -59,7 +59,7 @@ func (s *Session) begin(ctx context.Context, sub hub.Subscription, subscriber *h
 	s.streams[name][sub.Key] = r
 	s.count++
 	s.group.Add(1)
-	subscriber.Start(s.sender, nil, func(err error) {
+	subscriber.Start(s.sender, func(err error) {
 		defer s.group.Done()
 		defer close(r.done)
 		subscriber.Close()

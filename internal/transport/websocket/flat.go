@@ -41,7 +41,7 @@ func (f *flat) open(ctx context.Context) (begin func() error, err error) {
 	return func() error {
 		f.opened, f.flows = nil, subscriber
 		f.group.Add(1)
-		subscriber.Start(f.out, nil, func(err error) {
+		subscriber.Start(f.out, func(err error) {
 			defer f.group.Done()
 			subscriber.Close()
 			if err != nil && !errors.Is(err, context.Canceled) {
