@@ -182,7 +182,7 @@ func (b *bench) subscribe(p hub.Params) *client {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	s, err := connection.Subscribe(context.Background(), sub, frames)
+	s, err := connection.Subscribe(context.Background(), sub, &frames)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leatstream/leat/contract"
@@ -19,13 +20,14 @@ type Connection struct {
 	hub       *Hub
 	id        string
 	transport contract.Transport
-	ended     chan struct{}
+	over      atomic.Bool // the server ends it
 
 	mu          sync.Mutex // guards the fields below
 	reason      event.EndReason
 	closed      bool
 	subscribers []*Subscriber
 	whenEnded   func()
+	ended       chan struct{} // nil until somebody asks for it: most connections are idle, and it is half their size
 }
 
 // Connect registers a connection. It refuses (problem.Draining) while the hub drains. The caller must Close it.
@@ -40,7 +42,6 @@ func (h *Hub) Connect(transport contract.Transport) (*Connection, error) {
 		hub:       h,
 		id:        strconv.FormatUint(h.connected, 36),
 		transport: transport,
-		ended:     make(chan struct{}),
 	}
 	h.connections[c] = struct{}{}
 	h.metrics.connections.WithLabelValues(string(transport)).Inc()
@@ -56,7 +57,17 @@ func (c *Connection) ID() string { return c.id }
 
 // Ended is closed when the server ends the connection: each subscriber's Run then writes its leat.end and returns,
 // and the transport closes.
-func (c *Connection) Ended() <-chan struct{} { return c.ended }
+func (c *Connection) Ended() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended == nil {
+		c.ended = make(chan struct{})
+		if c.reason != "" {
+			close(c.ended)
+		}
+	}
+	return c.ended
+}
 
 // End asks for the connection's end; the first reason stays.
 func (c *Connection) End(reason event.EndReason) {
@@ -66,7 +77,10 @@ func (c *Connection) End(reason event.EndReason) {
 		return
 	}
 	c.reason = reason
-	close(c.ended)
+	c.over.Store(true)
+	if c.ended != nil {
+		close(c.ended)
+	}
 	subscribers, whenEnded := slices.Clone(c.subscribers), c.whenEnded
 	c.mu.Unlock()
 	if whenEnded != nil {
@@ -129,7 +143,7 @@ func (c *Connection) Close(how string) {
 }
 
 // Subscribe finds where the subscription starts, and gives the subscriber that Run will move forward from there.
-func (c *Connection) Subscribe(ctx context.Context, s Subscription, f Format) (*Subscriber, error) {
+func (c *Connection) Subscribe(ctx context.Context, s Subscription, f *Format) (*Subscriber, error) {
 	sub, err := c.hub.subscriber(ctx, s, f, c.transport)
 	if err != nil {
 		return nil, err

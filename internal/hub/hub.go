@@ -128,7 +128,7 @@ func (h *Hub) State(ctx context.Context, name string) (eventlog.State, error) {
 }
 
 // subscriber makes a subscriber that stands at its start, and joins its stream.
-func (h *Hub) subscriber(ctx context.Context, sub Subscription, f Format, t contract.Transport) (*Subscriber, error) {
+func (h *Hub) subscriber(ctx context.Context, sub Subscription, f *Format, t contract.Transport) (*Subscriber, error) {
 	st, err := h.stream(sub.Stream.Name)
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func (h *Hub) Page(ctx, waiting context.Context, sub Subscription, limit int) (*
 	if h.isDraining() {
 		return nil, errDraining()
 	}
-	s, err := h.subscriber(ctx, sub, Format{}, contract.SSE)
+	s, err := h.subscriber(ctx, sub, &Format{}, contract.SSE)
 	if err != nil {
 		return nil, err
 	}

@@ -170,7 +170,7 @@ func (p *pump) collect(s *Subscriber) (Batch, taken, bool) {
 	}
 	for s.at < t.last && l.missing == 0 && l.batch.Bytes < maxBatch {
 		before := s.at
-		newest, missing := s.cursor.collect(t.block(s.at), &s.format, &l.batch)
+		newest, missing := s.cursor.collect(t.block(s.at), s.format, &l.batch)
 		if newest != nil {
 			l.newest, l.storedAt = newest.Position, newest.storedAt
 		}
@@ -207,8 +207,8 @@ func (p *pump) park(s *Subscriber, now time.Time, sent bool) {
 	st := s.stream
 	st.mu.Lock()
 	behind := st.tail.last - min(s.at, st.tail.last)
-	if sent || s.beatAt.IsZero() {
-		s.beatAt = now.Add(s.heartbeat())
+	if sent || s.beatAt == 0 {
+		s.beatAt = now.Add(s.heartbeat()).UnixNano()
 	}
 	switch {
 	case s.interrupted():

@@ -44,7 +44,7 @@ streams:
 		}
 		sinks[i] = &sink{}
 		s := &Subscriber{
-			cursor: cursor{filter: filter{types: types}}, stream: st, format: plain, connection: connection,
+			cursor: cursor{filter: filter{types: types}}, stream: st, format: &plain, connection: connection,
 			counters: h.metrics.of("ticks", "sse"), pump: p, try: sinks[i],
 		}
 		st.join(s)

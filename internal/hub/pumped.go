@@ -40,21 +40,18 @@ func (blocking) TryWrite(Batch) (int, error) { return 0, errors.ErrUnsupported }
 // connection, which the caller closes before.
 func (s *Subscriber) Stop() {
 	s.stopped.Store(true)
-	s.stream.mu.Lock()
-	cancel := s.cancel
-	s.stream.mu.Unlock()
-	if cancel != nil {
-		cancel()
-	}
 	s.interrupt()
 }
 
-// interrupt makes a subscriber that rests with a pump see that it is over; others see it by themselves.
+// interrupt makes a subscriber that was started see that it is over.
 func (s *Subscriber) interrupt() {
 	st := s.stream
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if s.waiting && s.wake == nil {
+	switch {
+	case s.cancel != nil:
+		s.cancel()
+	case s.waiting && s.wake == nil:
 		s.waiting = false
 		go s.spin()
 	}
@@ -62,12 +59,7 @@ func (s *Subscriber) interrupt() {
 
 // interrupted tells whether it is over.
 func (s *Subscriber) interrupted() bool {
-	select {
-	case <-s.connection.ended:
-		return true
-	default:
-		return s.stopped.Load()
-	}
+	return s.connection.over.Load() || s.stopped.Load()
 }
 
 // spin moves a subscriber that was started in a goroutine of its own, until a pump can do so, or to its end.
@@ -78,7 +70,7 @@ func (s *Subscriber) spin() {
 	flushed := s.unsent != nil
 	err := s.flush()
 	if err == nil {
-		err = s.loop(ctx, s.try, s.pumped(flushed))
+		err = s.loop(ctx, s.try, nil, s.pumped(flushed))
 	}
 	if !errors.Is(err, errRests) {
 		s.done(err)
@@ -89,7 +81,7 @@ func (s *Subscriber) engage(cancel context.CancelFunc) {
 	s.stream.mu.Lock()
 	s.cancel = cancel
 	s.stream.mu.Unlock()
-	if s.stopped.Load() {
+	if s.interrupted() {
 		cancel()
 	}
 }

@@ -58,14 +58,12 @@ func (s *Subscriber) start(ctx context.Context, start Start) error {
 		return nil
 	}
 	s.told = state.Position(s.at)
-	s.startID = s.told.String()
 	return nil
 }
 
 // resume starts behind a position that the client gives back.
 func (s *Subscriber) resume(state eventlog.State, start Start) {
 	s.told = start.After
-	s.startID = start.After.String()
 	missing := func(to uint64, reason event.GapReason) {
 		s.at = to
 		s.gap = &gap{start.Asked, state.Position(to), reason}

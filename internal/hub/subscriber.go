@@ -15,11 +15,10 @@ import (
 type Subscriber struct {
 	cursor
 	stream     *stream
-	format     Format
+	format     *Format
 	connection *Connection
 	counters   *counters
 
-	startID string         // see StartID
 	told    event.Position // the last position that the client was given, or where delivery starts
 	gap     *gap           // to be told before anything else
 	liveAt  uint64         // what was the newest event when the subscription began
@@ -39,7 +38,7 @@ type Subscriber struct {
 	unsent  *unsent            // what the pump could not write
 	stopped atomic.Bool        // the client is gone
 	cancel  context.CancelFunc // ends what its goroutine waits for, nil while it has none; guarded by the stream's lock
-	beatAt  time.Time          // when a heartbeat is due; guarded by the stream's lock
+	beatAt  int64              // the Unix nanoseconds at which a heartbeat is due; guarded by the stream's lock
 	inWheel bool               // guarded by the stream's lock
 }
 
@@ -52,8 +51,9 @@ type unsent struct {
 
 // StartID is what the wire shows as the start (SSE's first block, subscribed): the newest position for a live
 // subscriber, the one just before the first event for earliest, since and last, the asked one for a client that
-// resumes; empty where it asked with something that is no position, and on streams of durability none.
-func (s *Subscriber) StartID() string { return s.startID }
+// resumes; empty where it asked with something that is no position, and on streams of durability none. It is for
+// before the subscriber runs.
+func (s *Subscriber) StartID() string { return s.told.String() }
 
 // Position is the last position that the client was given, or where delivery would have started; empty where there is
 // none. It is not for while the subscriber runs.
@@ -69,22 +69,24 @@ func (s *Subscriber) Close() {
 // fails.
 func (s *Subscriber) Run(ctx context.Context, w Writer) error {
 	s.wake = make(chan struct{}, 1)
-	return s.loop(ctx, w, nil)
+	return s.loop(ctx, w, s.connection.Ended(), nil)
 }
 
 // loop moves the subscriber until its end, or, where rest is not nil, until there is nothing to do: it then calls rest,
-// and has nothing to do with the subscriber any more. sent tells rest whether anything was written.
-func (s *Subscriber) loop(ctx context.Context, w Writer, rest func(sent bool)) error {
+// and has nothing to do with the subscriber any more. sent tells rest whether anything was written. A wait ends with
+// ctx, or when ended is closed.
+func (s *Subscriber) loop(ctx context.Context, w Writer, ended <-chan struct{}, rest func(sent bool)) error {
 	silence := time.NewTimer(s.heartbeat())
 	defer silence.Stop()
 	any := false
 	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-s.connection.ended:
+		switch {
+		case s.stopped.Load():
+			return context.Canceled
+		case s.connection.over.Load():
 			return s.control(w, event.NewEnd(s.stream.contract.Name, s.told, s.connection.Reason(), reconnectAfter(), time.Now()))
-		default:
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		}
 		sent, idle, err := s.step(ctx, w)
 		switch {
@@ -93,7 +95,7 @@ func (s *Subscriber) loop(ctx context.Context, w Writer, rest func(sent bool)) e
 		case idle && rest != nil:
 			rest(any)
 			return errRests
-		case idle && s.wait(ctx, silence.C, s.connection.ended), !idle && !sent && fired(silence):
+		case idle && s.wait(ctx, silence.C, ended), !idle && !sent && fired(silence):
 			sent, err = true, s.beat(w)
 		}
 		if err != nil {
@@ -126,7 +128,7 @@ func (s *Subscriber) step(ctx context.Context, w Writer) (sent, idle bool, err e
 	var batch Batch
 	var newest *item
 	where, err := s.advance(ctx, func(b *block) (missing uint64) {
-		newest, missing = s.collect(b, &s.format, &batch)
+		newest, missing = s.collect(b, s.format, &batch)
 		return missing
 	})
 	switch {

@@ -12,12 +12,12 @@ type wheel struct {
 	next  int64 // the first tick that has not come yet
 }
 
-func (w *wheel) add(s *Subscriber, due time.Time) {
+func (w *wheel) add(s *Subscriber, due int64) {
 	if w.slots == nil {
 		w.slots = map[int64][]*Subscriber{}
 		w.next = time.Now().UnixNano() / int64(tick)
 	}
-	slot := max((due.UnixNano()+int64(tick)-1)/int64(tick), w.next)
+	slot := max((due+int64(tick)-1)/int64(tick), w.next)
 	w.slots[slot] = append(w.slots[slot], s)
 }
 
@@ -77,7 +77,7 @@ func (p *pump) claim(s *Subscriber, now time.Time) bool {
 	case !s.waiting:
 		s.inWheel = false
 		return false
-	case s.beatAt.After(now):
+	case s.beatAt > now.UnixNano():
 		p.await(s)
 		return false
 	}

@@ -72,8 +72,8 @@ func params(request *leatv1.SubscribeRequest) (hub.Params, error) {
 }
 
 // format encodes events as SubscribeResponse, and keeps what the subscriber's leat.end says.
-func format(end *event.End) hub.Format {
-	return hub.Format{
+func format(end *event.End) *hub.Format {
+	return &hub.Format{
 		Name:  "grpc",
 		Apart: true,
 		Event: appendResponse,

@@ -113,9 +113,9 @@ func (s *Session) subscribedKey(stream string, rooms bool, m message) (event.Key
 
 // format is that of a subscription: events are the same for all, and a control event names the subscription's key,
 // because a connection can have several subscriptions of one stream.
-func (s *Session) format(key event.Key) hub.Format {
+func (s *Session) format(key event.Key) *hub.Format {
 	frame := s.framing.Frame
-	return hub.Format{
+	return &hub.Format{
 		Name:  s.framing.Name,
 		Apart: s.framing.Apart,
 		Event: func(dst []byte, e *event.Event) []byte { return frame(dst, appendEvent(nil, e)) },

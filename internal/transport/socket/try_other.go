@@ -4,7 +4,7 @@ package socket
 
 import "errors"
 
-func (s *Socket) try(uintptr) bool {
-	s.err = errors.ErrUnsupported
+func (a *attempt) try(uintptr) bool {
+	a.err = errors.ErrUnsupported
 	return true
 }

@@ -11,9 +11,9 @@ import (
 
 // The formats. Those of one Name share the frames of published events, and differ in how they tell of silence.
 var (
-	eventStreamFormat       = hub.Format{Name: "sse", Event: appendBlock, Control: appendControl}
-	visibleHeartbeatsFormat = hub.Format{Name: "sse", Event: appendBlock, Control: appendVisibleControl}
-	ndjsonFormat            = hub.Format{Name: "ndjson", Event: appendLine, Control: appendLine}
+	eventStreamFormat       = &hub.Format{Name: "sse", Event: appendBlock, Control: appendControl}
+	visibleHeartbeatsFormat = &hub.Format{Name: "sse", Event: appendBlock, Control: appendVisibleControl}
+	ndjsonFormat            = &hub.Format{Name: "ndjson", Event: appendLine, Control: appendLine}
 )
 
 // appendBlock appends an event as a block of an event stream (WHATWG HTML, section Server-sent events). id is the

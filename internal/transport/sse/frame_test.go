@@ -126,7 +126,7 @@ func FuzzControlFrame(f *testing.F) {
 	f.Add("x\n\ndata: injected\r\n\x00")
 	f.Fuzz(func(t *testing.T, asked string) {
 		e := event.NewGap("orders", asked, at, event.GapUnknown, when)
-		for _, format := range []hub.Format{sse.EventStreamFormat, sse.VisibleHeartbeatsFormat} {
+		for _, format := range []*hub.Format{sse.EventStreamFormat, sse.VisibleHeartbeatsFormat} {
 			got := parseEventStream(string(format.Control(nil, e)))
 			if len(got) != 1 || got[0].Type != "leat.gap" || got[0].ID != at.String() {
 				t.Fatalf("read back %+v", got)

@@ -18,7 +18,7 @@ import (
 type request struct {
 	subscription hub.Subscription
 	media        mediaType
-	format       hub.Format    // of a live stream
+	format       *hub.Format   // of a live stream
 	limit        int           // of a page: how many events at most
 	wait         time.Duration // of a page that would be empty
 	prefersWait  bool          // the client gave wait, be it 0
@@ -119,12 +119,12 @@ func (h *Handler) decode(r *http.Request, media mediaType) (request, error) {
 	return req, err
 }
 
-func chooseFormat(media mediaType, heartbeats *string) (hub.Format, error) {
+func chooseFormat(media mediaType, heartbeats *string) (*hub.Format, error) {
 	switch {
 	case heartbeats != nil && *heartbeats != "events":
-		return hub.Format{}, problem.New(problem.Malformed, "heartbeats=%s: the only value is events", shorten(*heartbeats))
+		return nil, problem.New(problem.Malformed, "heartbeats=%s: the only value is events", shorten(*heartbeats))
 	case heartbeats != nil && media != eventStream:
-		return hub.Format{}, problem.New(problem.Malformed,
+		return nil, problem.New(problem.Malformed,
 			"heartbeats is for text/event-stream: leave it out with %s", media)
 	case heartbeats != nil:
 		return visibleHeartbeatsFormat, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/transport/socket"
 )
 
 // A response is one live stream on its way to a client.
@@ -19,6 +20,11 @@ type response struct {
 	connection *hub.Connection
 	subscriber *hub.Subscriber
 	logger     *slog.Logger
+
+	// What follows is for a connection that was taken over.
+	conn  net.Conn
+	watch socket.Watch
+	gone  atomic.Bool // the client is
 }
 
 // live answers with a stream. On HTTP/1 it takes the connection over: what net/http keeps for a request costs 27 KB
@@ -45,7 +51,7 @@ func (h *Handler) live(w http.ResponseWriter, r *http.Request, req request) erro
 			setLiveHeader(w.Header(), r, req.media)
 			head := appendHead(nil, r, w.Header())
 			out := connWriter(conn, r.TLS != nil)
-			res.takeOver(conn, out, append(head, first...))
+			res.takeOver(&h.watcher, conn, out, append(head, first...))
 			return nil
 		}
 		if err := canStream(w, false); err != nil {
@@ -83,7 +89,7 @@ func (h *Handler) subscribe(r *http.Request, req request) (*response, error) {
 		c.Close("error")
 		return nil, err
 	}
-	return &response{c, s, h.logger}, nil
+	return &response{connection: c, subscriber: s, logger: h.logger}, nil
 }
 
 // first is what opens the stream: NDJSON has nothing that is no event.
@@ -98,36 +104,28 @@ func (res *response) first(media mediaType) []byte {
 
 // takeOver serves a connection that is no longer the HTTP server's, until the client goes or the hub ends it. The
 // beginning is written first of all: a client that has closed its own side counts as gone, since nothing but a write
-// would tell whether it is, but it is not left without an answer. All that an idle one costs from then on is a
-// goroutine that reads, for that is how it is seen that the client goes.
-func (res *response) takeOver(conn net.Conn, out hub.Writer, first []byte) {
+// would tell whether it is, but it is not left without an answer. From then on a pump moves it, and the watcher sees when
+// the client goes: an idle stream has no goroutine.
+func (res *response) takeOver(watcher *socket.Watcher, conn net.Conn, out hub.Writer, first []byte) {
 	if err := out.Write(opening(first)); err != nil {
 		_ = conn.Close()
 		res.close(err, false)
 		return
 	}
-	var gone atomic.Bool
-	res.subscriber.Start(out, func(err error) {
-		clientGone := gone.Load()
-		_ = conn.Close() // ends the goroutine that reads
-		res.close(err, clientGone)
-	})
-	go func() {
-		discard(conn)
-		gone.Store(true)
+	res.conn = conn
+	res.watch = watcher.Watch(conn, func() {
+		res.gone.Store(true)
 		_ = conn.Close() // ends a write under way
 		res.subscriber.Stop()
-	}()
+	})
+	res.subscriber.Start(out, res.done)
 }
 
-// discard reads until the client is gone: it has nothing more to say.
-func discard(conn net.Conn) {
-	var buffer [64]byte
-	for {
-		if _, err := conn.Read(buffer[:]); err != nil {
-			return
-		}
-	}
+// done ends a response that was started.
+func (res *response) done(err error) {
+	res.watch.Stop()
+	_ = res.conn.Close()
+	res.close(err, res.gone.Load())
 }
 
 // opening is the batch of what a response begins with.

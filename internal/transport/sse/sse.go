@@ -12,13 +12,15 @@ import (
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/problem"
+	"github.com/leatstream/leat/internal/transport/socket"
 )
 
 // A Handler answers GET and HEAD of /events/{stream} and /events/{stream}/{key}, by the path values "stream" and
 // "key". A response that it has taken over from the HTTP server outlives ServeHTTP; hub.Drain ends it and waits.
 type Handler struct {
-	hub    *hub.Hub
-	logger *slog.Logger
+	hub     *hub.Hub
+	logger  *slog.Logger
+	watcher socket.Watcher
 }
 
 // New makes the handler of all streams of a hub.

@@ -32,7 +32,7 @@ func connWriter(conn net.Conn, encrypted bool) hub.Writer {
 // A vectorWriter writes all frames of a batch with one system call where the kernel takes them.
 type vectorWriter struct {
 	conn   net.Conn
-	socket *socket.Socket
+	socket socket.Socket
 	frames net.Buffers // reused; the batch's own slice is the hub's
 	rest   net.Buffers // of frames, what is not written yet
 }

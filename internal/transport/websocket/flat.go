@@ -97,8 +97,8 @@ func (f *flat) refuse(ctx context.Context, err error) error {
 }
 
 // format encodes events flat. Heartbeats are left out: the server's pings do their work here.
-func (f *flat) format() hub.Format {
-	return hub.Format{
+func (f *flat) format() *hub.Format {
+	return &hub.Format{
 		Name: "websocket leat.flat",
 		Event: func(dst []byte, e *event.Event) []byte {
 			declared := f.sub.Stream.Event(e.Type.String())

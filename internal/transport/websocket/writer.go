@@ -19,7 +19,7 @@ import (
 type writer struct {
 	hub    *hub.Connection // set once
 	conn   net.Conn        // set once
-	socket *socket.Socket  // set once
+	socket socket.Socket   // set once
 	finish atomic.Int64    // the Unix nanoseconds by which all writes must be done, 0 while there is no hurry
 
 	mu       sync.Mutex // guards the fields below; held during writes to the socket, and first of all locks
