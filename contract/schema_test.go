@@ -179,6 +179,28 @@ func TestNumbersBeyondADoubleReachNoValidator(t *testing.T) {
 	}
 }
 
+// The validator's exact fractions take seconds over a million digits.
+func TestNumbersOfThousandsOfDigitsReachNoValidator(t *testing.T) {
+	longest := "0." + strings.Repeat("7", 998)
+	if got := validate(t, schema(t, `{ maximum: 1 }`), longest); got != nil {
+		t.Errorf("1000 characters: %v", got)
+	}
+	_, err := contract.DecodeJSON([]byte(`{"a":[` + longest + `7]}`))
+	var wrong *jsontext.SyntacticError
+	if !errors.As(err, &wrong) || wrong.ByteOffset != 6 || !strings.Contains(err.Error(), "at most 1000 characters") {
+		t.Errorf("1001 characters: %v", err)
+	}
+	for _, file := range []string{"inline.yaml", "inline.json"} {
+		_, err = contract.Parse(file, []byte(`{ "leat": 1, "info": { "title": "T", "version": "1.0.0" }, "streams": { "a": { "events": { "e": {
+ "schema": { "maximum": `+longest+`7 },
+ "examples": [ `+longest+`7 ] } } } } }`))
+		if err == nil || !strings.HasPrefix(err.Error(), file+":2:25: ") || !strings.Contains(err.Error(), "\n"+file+":3:16: ") ||
+			strings.Count(err.Error(), "at most 1000 characters") != 2 {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func BenchmarkDecodeAndValidate(b *testing.B) {
 	s := schema(b, `{ type: object, required: [orderId, when], properties: { orderId: { type: string }, `+
 		`when: { type: string, format: date-time }, items: { type: array, items: { type: object, required: [sku], `+

@@ -1,9 +1,7 @@
 package ingest
 
 import (
-	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -57,10 +55,6 @@ func (c *checker) check(e Event, pathKey event.Key) (eventlog.Record, error) {
 	data, err := contract.DecodeJSON(e.Data) // not text: the offset of an error is into what the publisher sent
 	if err != nil {
 		return eventlog.Record{}, notJSON("data", err)
-	}
-	if pointer, ok := longNumber(data); ok {
-		return eventlog.Record{}, problem.New(problem.Malformed,
-			"the number at /data%s has more than %d characters, which no receiver keeps (RFC 7493, section 2.2): publish it as a string", pointer, maxNumber)
 	}
 
 	record := eventlog.Record{Type: t.Type, Data: text}
@@ -153,29 +147,4 @@ func parseTime(text string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%q does not lie between 0001-01-01T00:00:00Z and the year 10000", brief(text))
 	}
 	return t, nil
-}
-
-// maxNumber is the longest number in characters. A double has 17 digits; the exact fractions with which schemas are
-// checked take 4 s over a million, and a million behind the point are more than they can hold.
-const maxNumber = 1000
-
-// longNumber finds a number that is too long, and gives a pointer into data.
-func longNumber(data any) (pointer string, found bool) {
-	switch v := data.(type) {
-	case json.Number:
-		return "", len(v) > maxNumber
-	case []any:
-		for i, item := range v {
-			if pointer, found = longNumber(item); found {
-				return "/" + strconv.Itoa(i) + pointer, true
-			}
-		}
-	case map[string]any:
-		for name, member := range v {
-			if pointer, found = longNumber(member); found {
-				return "/" + pointerEscape.Replace(name) + pointer, true
-			}
-		}
-	}
-	return "", false
 }
