@@ -107,7 +107,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
-	t, err := time.Parse(time.RFC3339, text)
+	t, err := event.ParseTime(text)
 	if err != nil {
 		return t, fmt.Errorf("--since %q: give a time like 2024-05-01T10:00:00Z, or how long ago, like 10m", text)
 	}

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
@@ -148,9 +147,9 @@ func (p *Params) named() (Start, error) {
 		}
 		return Start{Kind: StartAfter, After: after, Asked: *p.After}, nil
 	case p.Since != nil:
-		since, err := time.Parse(time.RFC3339, strings.ToUpper(*p.Since)) // t and z may be lower case
+		since, err := event.ParseTime(*p.Since)
 		if err != nil {
-			return Start{}, problem.New(problem.Malformed, "since is %q; it is a time as in RFC 3339, such as 2024-05-01T10:00:00Z (in a URL, + is written %%2B)", *p.Since)
+			return Start{}, problem.New(problem.Malformed, "since: %w (in a URL, + is written %%2B)", err)
 		}
 		return Start{Kind: StartSince, Since: since}, nil
 	case p.Last != nil:

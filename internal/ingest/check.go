@@ -135,15 +135,15 @@ func names(violations []problem.Violation, pointer string) bool {
 	return false
 }
 
-// parseTime reads RFC 3339, of which section 5.6 allows lower case letters.
+// parseTime reads the time of an event.
 func parseTime(text string) (time.Time, error) {
-	var t time.Time
-	if err := t.UnmarshalText([]byte(strings.ToUpper(text))); err != nil {
-		return time.Time{}, fmt.Errorf("%q is not a time of RFC 3339, such as 2024-05-01T10:00:00Z", brief(text))
+	t, err := event.ParseTime(text)
+	if err != nil {
+		return time.Time{}, err
 	}
 	// Subscribers get it in UTC, in a form that has four digits for the year. The zero time is what some languages
 	// have where none was set.
-	if t = t.UTC(); t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
+	if t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}, fmt.Errorf("%q does not lie between 0001-01-01T00:00:00Z and the year 10000", brief(text))
 	}
 	return t, nil

@@ -55,6 +55,7 @@ func TestWhatIsWrongWithAnEventIsToldWithItsPlace(t *testing.T) {
 		"time":                   {"plain", ingest.Event{Type: "note", Time: new("yesterday"), Data: []byte(`{}`)}, "", problem.Invalid, "/time", "RFC 3339"},
 		"time empty":             {"plain", ingest.Event{Type: "note", Time: new(""), Data: []byte(`{}`)}, "", problem.Invalid, "/time", ""},
 		"time without zone":      {"plain", ingest.Event{Type: "note", Time: new("2024-05-01T10:00:00"), Data: []byte(`{}`)}, "", problem.Invalid, "/time", ""},
+		"time with a comma":      {"plain", ingest.Event{Type: "note", Time: new("2024-05-01T10:00:00,5Z"), Data: []byte(`{}`)}, "", problem.Invalid, "/time", "RFC 3339"},
 		"time never set":         {"plain", ingest.Event{Type: "note", Time: new("0001-01-01T00:00:00Z"), Data: []byte(`{}`)}, "", problem.Invalid, "/time", "between"},
 		"time beyond four digit": {"plain", ingest.Event{Type: "note", Time: new("9999-12-31T23:00:00-05:00"), Data: []byte(`{}`)}, "", problem.Invalid, "/time", "between"},
 		"key without keys":       {"plain", ingest.Event{Type: "note", Key: new("a"), Data: []byte(`{}`)}, "", problem.Invalid, "/key", "no keys"},
