@@ -80,7 +80,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 			break
 		}
 		if len(words) != 3 || words[0] != "leat:" {
-			ts.Fatalf("%s printed %q, want leat: LISTENER URL", name, line)
+			ts.Fatalf("%s printed %q, want leat: LISTENER ADDRESS", name, line)
 		}
 		ts.Setenv(name+"_"+words[1], words[2])
 		ts.Setenv(name+"_"+words[1]+"_host", strings.TrimPrefix(words[2], "http://"))
