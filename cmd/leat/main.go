@@ -42,13 +42,13 @@ func flagError(cmd *cobra.Command, err error) error {
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) { known = append(known, flag.Name) })
 		near = problem.DidYouMean(unknown.GetSpecifiedName(), known)
 	}
-	return &exitError{exitUsage, fmt.Errorf("%w%s (see %s --help)", err, near, cmd.CommandPath())}
+	return usageError(cmd, "%v%s", err, near)
 }
 
 // newGroup makes a command that is only there for its subcommands: alone it shows its help.
 func newGroup(group *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	group.AddCommand(commands...)
-	group.Args = usageArgs(func(_ *cobra.Command, args []string) error {
+	group.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil
 		}
@@ -56,9 +56,8 @@ func newGroup(group *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 		for _, command := range group.Commands() {
 			known = append(known, command.Name())
 		}
-		return fmt.Errorf("unknown command %q%s (see %s --help)",
-			args[0], problem.DidYouMean(args[0], known), group.CommandPath())
-	})
+		return usageError(group, "unknown command %q%s", args[0], problem.DidYouMean(args[0], known))
+	}
 	group.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	return group
 }

@@ -36,7 +36,7 @@ func newTailCommand() *cobra.Command {
   leat tail orders --since 10m --event-types order.shipped,order.cancelled
   leat tail orders --key or_12345 --after earliest
   leat tail telemetry --last 100 --json | jq .data`,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: checkArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			subscription, err := flags.subscription(cmd, args[0])
 			if err != nil {
@@ -83,8 +83,8 @@ func (f *tailFlags) subscription(cmd *cobra.Command, stream string) (client.Subs
 		return s, fmt.Errorf("%s: give one of them, a tail begins in one place", strings.Join(starts, " and "))
 	case cmd.Flags().Changed("after") && f.after == "":
 		return s, errors.New("--after is empty: give a position, \"earliest\" or \"latest\"")
-	case cmd.Flags().Changed("last") && f.last < 1:
-		return s, fmt.Errorf("--last %d: give 1 or more", f.last)
+	case cmd.Flags().Changed("last") && (f.last < 1 || f.last > client.MaxLast):
+		return s, fmt.Errorf("--last %d: give a number from 1 to %d", f.last, client.MaxLast)
 	case cmd.Flags().Changed("event-types") && len(f.eventTypes) == 0:
 		return s, errors.New("--event-types is empty: give one type or more, or leave it out for all")
 	case cmd.Flags().Changed("key") && f.allKeys:
@@ -94,6 +94,11 @@ func (f *tailFlags) subscription(cmd *cobra.Command, stream string) (client.Subs
 	if cmd.Flags().Changed("key") {
 		if _, err = event.ParseKey(f.key); err != nil {
 			return s, fmt.Errorf("--key: %w", err)
+		}
+	}
+	if f.after != "" && f.after != "earliest" && f.after != "latest" {
+		if _, err = event.ParsePosition(f.after); err != nil {
+			return s, fmt.Errorf("--after: %w; it can also be \"earliest\" or \"latest\"", err)
 		}
 	}
 	if cmd.Flags().Changed("since") {

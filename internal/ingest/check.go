@@ -90,7 +90,7 @@ func (c *checker) eventType(name string) (checkedType, error) {
 	if _, err := event.ParseType(name); name == "" {
 		violation.Detail = "is required, one of: " + strings.Join(known, ", ")
 	} else if err != nil {
-		violation.Detail = err.Error()
+		violation.Detail = strings.TrimPrefix(err.Error(), "type ") // the pointer says it
 	} else {
 		violation.Detail = fmt.Sprintf("%q is no event type of stream %q%s (its types: %s)",
 			name, c.contract.Name, problem.DidYouMean(name, known), strings.Join(known, ", "))

@@ -41,8 +41,8 @@ func TestWhatIsWrongWithAnEventIsToldWithItsPlace(t *testing.T) {
 	}{
 		"type missing":           {"orders", ingest.Event{Data: []byte(shipped)}, "", problem.Invalid, "/type", "order.shipped, order.cancelled"},
 		"type unknown":           {"orders", ingest.Event{Type: "order.shiped", Data: []byte(shipped)}, "", problem.Invalid, "/type", `did you mean "order.shipped"?`},
-		"type of leat's":         {"orders", ingest.Event{Type: "leat.gap", Data: []byte(shipped)}, "", problem.Invalid, "/type", "leat's own"},
-		"type no type":           {"orders", ingest.Event{Type: "a\nb", Data: []byte(shipped)}, "", problem.Invalid, "/type", "not valid"},
+		"type of leat's":         {"orders", ingest.Event{Type: "leat.gap", Data: []byte(shipped)}, "", problem.Invalid, "/type", `/type "leat.gap" is leat's own`},
+		"type no type":           {"orders", ingest.Event{Type: "a\nb", Data: []byte(shipped)}, "", problem.Invalid, "/type", `/type "a`},
 		"data missing":           {"orders", ingest.Event{Type: "order.shipped"}, "", problem.Invalid, "/data", "is required"},
 		"data broken":            {"orders", ingest.Event{Type: "order.shipped", Data: []byte(`{"a":}`)}, "", problem.Malformed, "", "byte 5"},
 		"lone surrogate":         {"plain", ingest.Event{Type: "note", Data: []byte(`{"a":"\ud800"}`)}, "", problem.Malformed, "", "surrogate"},
@@ -66,6 +66,7 @@ func TestWhatIsWrongWithAnEventIsToldWithItsPlace(t *testing.T) {
 		"key with a newline":     {"orders", ingest.Event{Type: "order.shipped", Data: []byte(`{"orderId":"a\nb",` + when + `}`)}, "", problem.Invalid, "/data/orderId", "U+000A"},
 		"key too long":           {"orders", ingest.Event{Type: "order.shipped", Data: []byte(`{"orderId":"` + strings.Repeat("é", 129) + `",` + when + `}`)}, "", problem.Invalid, "/data/orderId", "258"},
 		"room and path":          {"chat", ingest.Event{Type: "said", Key: new("b"), Data: []byte(`{}`)}, "a", problem.Invalid, "/key", ""},
+		"room no key":            {"chat", ingest.Event{Type: "said", Key: new("a\nb"), Data: []byte(`{}`)}, "", problem.Invalid, "/key", `/key "a`},
 		"room empty":             {"chat", ingest.Event{Type: "said", Key: new(""), Data: []byte(`{}`)}, "", problem.Invalid, "/key", "empty"},
 		"key a fraction":         {"counters", ingest.Event{Type: "counted", Data: []byte(`{"a/b":{"n":1.5}}`)}, "", problem.Invalid, "/data/a~1b/n", ""},
 		"all at once":            {"orders", ingest.Event{Type: "order.shipped", Time: new("x"), Key: new("y"), Data: []byte(`{"orderId":"or_1"}`)}, "", problem.Invalid, "/data/when /time /key", "3 places"},

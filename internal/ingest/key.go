@@ -52,7 +52,7 @@ func room(e Event, pathKey event.Key) (event.Key, *problem.Violation) {
 	}
 	key, err := event.ParseKey(*e.Key)
 	if err != nil {
-		return event.Key{}, keyViolation("%v", err)
+		return event.Key{}, keyViolation("%s", strings.TrimPrefix(err.Error(), "key ")) // the pointer says it
 	}
 	if !pathKey.IsZero() && pathKey != key {
 		return event.Key{}, keyViolation("is %q in the path, but %q in the %s", pathKey, key, e.keyPlace())
