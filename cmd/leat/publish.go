@@ -27,7 +27,7 @@ func newPublishCommand() *cobra.Command {
 		Args: checkArgs,
 	}
 	server := addServerFlag(cmd)
-	cmd.Flags().StringVar(&key, "key", "", "the event's `KEY`, where the contract does not find it in the data")
+	cmd.Flags().StringVar(&key, "key", "", "the event's `KEY`, on a stream whose contract says \"key: path\"")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if cmd.Flags().Changed("key") {
 			if _, err := event.ParseKey(key); err != nil {

@@ -47,14 +47,14 @@ func newTailCommand() *cobra.Command {
 	}
 	flags.server = addServerFlag(cmd)
 	set := cmd.Flags()
-	set.StringVar(&flags.transport, "transport", "sse", "the `WIRE`: sse (plain HTTP), websocket or grpc")
-	set.StringVar(&flags.after, "after", "", "begin after this `POSITION`, or with \"earliest\" (default \"latest\")")
+	set.StringVar(&flags.transport, "transport", "sse", "get the events over this `WIRE`: sse (plain HTTP), websocket or grpc")
+	set.StringVar(&flags.after, "after", "", "begin after this `POSITION`, or at \"earliest\" or \"latest\" (default \"latest\")")
 	set.StringVar(&flags.since, "since", "", "begin with what was stored at this `TIME` (RFC 3339) or this long ago (10m)")
-	set.IntVar(&flags.last, "last", 0, "begin with the last `N` events that match")
+	set.IntVar(&flags.last, "last", 0, fmt.Sprintf("begin with the last `N` events that match, at most %d", client.MaxLast))
 	set.StringSliceVar(&flags.eventTypes, "event-types", nil, "only these `TYPES`, comma-separated")
 	set.StringVar(&flags.key, "key", "", "only this `KEY`")
 	set.BoolVar(&flags.allKeys, "all-keys", false, "every room of a stream whose contract says \"key: path\"")
-	set.BoolVar(&flags.json, "json", false, "print envelopes, one a line")
+	set.BoolVar(&flags.json, "json", false, "print each event as JSON, with its id, type, key and time, one a line")
 	return cmd
 }
 
@@ -98,7 +98,7 @@ func (f *tailFlags) subscription(cmd *cobra.Command, stream string) (client.Subs
 	}
 	if f.after != "" && f.after != "earliest" && f.after != "latest" {
 		if _, err = event.ParsePosition(f.after); err != nil {
-			return s, fmt.Errorf("--after: %w; it can also be \"earliest\" or \"latest\"", err)
+			return s, fmt.Errorf("--after: %w, or \"earliest\" or \"latest\"", err)
 		}
 	}
 	if cmd.Flags().Changed("since") {

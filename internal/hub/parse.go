@@ -143,7 +143,7 @@ func (p *Params) named() (Start, error) {
 		}
 		after, err := event.ParsePosition(*p.After)
 		if err != nil {
-			return Start{}, problem.New(problem.Malformed, `after: %w; it can also be "earliest" or "latest"`, err)
+			return Start{}, problem.New(problem.Malformed, `after: %w, or "earliest" or "latest"`, err)
 		}
 		return Start{Kind: StartAfter, After: after, Asked: *p.After}, nil
 	case p.Since != nil:
