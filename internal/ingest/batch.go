@@ -29,9 +29,9 @@ func (in *Ingest) publish(ctx context.Context, stream string, events []Event, se
 	if err != nil || first == nil {
 		return results, several, err
 	}
-	results = results[:0]
-	for _, a := range first {
-		results = append(results, s.result(a))
+	results = make([]Result, len(first))
+	for i, a := range first {
+		results[i] = s.result(a)
 	}
 	return results, many, nil
 }

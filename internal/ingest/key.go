@@ -133,10 +133,7 @@ func integerText(number string) (string, bool) {
 	return text, true
 }
 
-var (
-	pointerEscape   = strings.NewReplacer("~", "~0", "/", "~1") // RFC 6901, section 3
-	pointerUnescape = strings.NewReplacer("~1", "/", "~0", "~")
-)
+var pointerUnescape = strings.NewReplacer("~1", "/", "~0", "~") // RFC 6901, section 3
 
 // pointerTokens splits a JSON Pointer.
 func pointerTokens(pointer string) []string {
