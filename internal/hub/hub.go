@@ -109,7 +109,7 @@ func (h *Hub) stream(name string) (*stream, error) {
 	if st := h.streams[name]; st != nil {
 		return st, nil
 	}
-	return nil, problem.New(problem.NotFound, "no stream %q in the contract%s (streams: %s)",
+	return nil, problem.New(problem.NotFound, "no stream %.100q in the contract%s (streams: %s)",
 		name, problem.DidYouMean(name, h.names), strings.Join(h.names, ", "))
 }
 

@@ -71,18 +71,14 @@ func (in *Ingest) answer(w http.ResponseWriter, r *http.Request) (*answer, error
 	if err != nil {
 		return nil, err
 	}
-	if several {
-		results, err := in.PublishAll(r.Context(), stream, events, o)
-		if err != nil {
-			return nil, err
-		}
-		return manyAnswer(results), nil
-	}
-	result, err := in.Publish(r.Context(), stream, events[0], o)
+	results, many, err := in.publish(r.Context(), stream, events, several, o)
 	if err != nil {
 		return nil, err
 	}
-	return singleAnswer(result), nil
+	if many {
+		return manyAnswer(results), nil
+	}
+	return singleAnswer(results[0]), nil
 }
 
 // A form is how a body carries events.

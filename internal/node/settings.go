@@ -49,7 +49,7 @@ func (a *Address) UnmarshalText(text []byte) error {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return fmt.Errorf("%q is no address: HOST:PORT is due, such as 127.0.0.1:8080, or off", text)
+		return fmt.Errorf("%q is no address: give HOST:PORT, such as 127.0.0.1:8080, or off", text)
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func (o *Origin) UnmarshalText(text []byte) error {
 	u, err := url.Parse(string(text))
 	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") ||
 		strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q is no origin: SCHEME://HOST[:PORT] is due, such as https://app.example.com, or * for all", text)
+		return fmt.Errorf("%q is no origin: give SCHEME://HOST[:PORT], such as https://app.example.com, or * for all", text)
 	}
 	host := strings.ToLower(u.Host)
 	if u.Scheme == "http" {
@@ -150,7 +150,7 @@ func parseValue(field reflect.Value, text string) error {
 	case *time.Duration:
 		value, err := time.ParseDuration(text)
 		if err != nil || value < 0 {
-			return fmt.Errorf("%q is no duration: such as 20s, 1m30s or 0s is due", text)
+			return fmt.Errorf("%q is no duration: give one such as 20s, 1m30s or 0s", text)
 		}
 		*into = value
 	default:

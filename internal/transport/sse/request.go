@@ -46,7 +46,7 @@ func parseQuery(u *url.URL) (query, error) {
 		switch {
 		case strings.HasPrefix(name, "_"):
 		case !slices.Contains(parameters, name):
-			return nil, problem.New(problem.Malformed, "no parameter is named %q%s; the parameters are %s",
+			return nil, problem.New(problem.Malformed, "no parameter is named %q%s (the parameters are %s)",
 				shorten(name), problem.DidYouMean(name, parameters), strings.Join(parameters, ", "))
 		case name != "eventTypes" && len(values[name]) > 1:
 			return nil, problem.New(problem.Malformed, "%s is there %d times: it takes one value", name, len(values[name]))
