@@ -28,30 +28,35 @@ func New(h *hub.Hub, logger *slog.Logger) *Handler {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Accept")
 	a := parseAccept(r.Header.Values("Accept"))
-	if err := h.serve(w, r, a); err != nil {
-		h.refuse(w, r, a, err)
+	req, err := h.read(r, a)
+	if err == nil {
+		err = h.serve(w, r, req)
+	}
+	if err != nil {
+		h.refuse(w, r, a, req.subscription, err)
 	}
 }
 
-// serve gives an error as long as nothing has been answered.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, a accept) error {
+// read checks the request but for its position, which the hub looks up.
+func (h *Handler) read(r *http.Request, a accept) (request, error) {
 	media, err := a.choose()
 	if err != nil {
-		return err
+		return request{}, err
 	}
-	req, err := h.decode(r, media)
-	if err != nil {
-		return err
-	}
-	if media == jsonPage {
+	return h.decode(r, media)
+}
+
+// serve gives an error as long as nothing has been answered.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, req request) error {
+	if req.media == jsonPage {
 		return h.page(w, r, req)
 	}
 	return h.live(w, r, req)
 }
 
 // refuse answers with the problem. A browser's EventSource never comes back from anything but 200, so what passes by
-// itself is told to it within a stream that ends at once.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, a accept, err error) {
+// itself, which is never what was wrong with reading the request, is told to it within a stream that ends at once.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, a accept, sub hub.Subscription, err error) {
 	if r.Context().Err() != nil {
 		return // the client is gone
 	}
@@ -68,12 +73,26 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, a accept, err e
 		reason = event.EndDrain
 	}
 	wait := p.Wait() + rand.N(2*time.Second) // so that those refused together do not return together
-	at := asked(r)
+	at := h.startPosition(r, sub, p)
 	body := appendFirst(nil, wait, at.String())
 	body = appendControl(body, event.NewEnd(r.PathValue("stream"), at, reason, wait, time.Now()))
 	setLiveHeader(w.Header(), r, eventStream)
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(body) // the client is gone, and there is nobody to tell
+}
+
+// startPosition is where the refused subscription would have started: a client of latest that comes back without it
+// would skip what is stored meanwhile. It is zero where there is none, and where only a log that does not answer
+// could tell.
+func (h *Handler) startPosition(r *http.Request, sub hub.Subscription, refusal *problem.Error) event.Position {
+	if refusal.Kind == problem.Unavailable && sub.Start.Kind != hub.StartAfter {
+		return event.Position{}
+	}
+	at, err := h.hub.StartPosition(r.Context(), sub)
+	if err != nil && r.Context().Err() == nil {
+		h.logger.Warn("a client is sent away without the position where it would have started", "path", r.URL.Path, "error", err)
+	}
+	return at
 }
 
 // setLiveHeader sets the headers of a live response. Nothing on the way may keep, change or hold it back.
