@@ -19,6 +19,7 @@ type Connection struct {
 	id        string
 	transport contract.Transport
 	ended     chan struct{}
+	wait      time.Duration // see ReconnectAfter
 
 	mu     sync.Mutex // guards the fields below
 	reason event.EndReason
@@ -38,6 +39,7 @@ func (h *Hub) Connect(transport contract.Transport) (*Connection, error) {
 		id:        strconv.FormatUint(h.connected, 36),
 		transport: transport,
 		ended:     make(chan struct{}),
+		wait:      reconnectAfter(),
 	}
 	h.connections[c] = struct{}{}
 	h.metrics.connections.WithLabelValues(string(transport)).Inc()
@@ -45,7 +47,9 @@ func (h *Hub) Connect(transport contract.Transport) (*Connection, error) {
 }
 
 func errDraining() error {
-	return problem.New(problem.Draining, "this node is shutting down: connect again, another one or the next one answers")
+	p := problem.New(problem.Draining, "this node is shutting down: connect again, another one or the next one answers")
+	p.RetryAfter = reconnectAfter()
+	return p
 }
 
 // ID names the connection in logs.
@@ -71,6 +75,9 @@ func (c *Connection) Reason() event.EndReason {
 	defer c.mu.Unlock()
 	return c.reason
 }
+
+// ReconnectAfter is how long the client should wait before it comes back: what each leat.end on the connection says.
+func (c *Connection) ReconnectAfter() time.Duration { return c.wait }
 
 // Close forgets the connection; how tells the metrics why it is gone: "client", "drain", "slow", "error".
 func (c *Connection) Close(how string) {

@@ -54,7 +54,7 @@ func (s *Subscriber) Run(ctx context.Context, w Writer) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-s.connection.ended:
-			return s.control(w, event.NewEnd(s.stream.contract.Name, s.told, s.connection.Reason(), reconnectAfter(), time.Now()))
+			return s.control(w, event.NewEnd(s.stream.contract.Name, s.told, s.connection.Reason(), s.connection.ReconnectAfter(), time.Now()))
 		default:
 		}
 		sent, err := s.step(ctx, w, heartbeat)
@@ -183,5 +183,7 @@ func (s *Subscriber) heartbeat() time.Duration {
 	return d - d/10 + rand.N(d/5+1)
 }
 
-// reconnectAfter spreads those who come back.
-func reconnectAfter() time.Duration { return time.Second + rand.N(2*time.Second) }
+// reconnectAfter spreads those who come back; leat.end counts in milliseconds.
+func reconnectAfter() time.Duration {
+	return time.Second + rand.N(2*time.Second).Truncate(time.Millisecond)
+}
