@@ -20,7 +20,8 @@ type Connection struct {
 	hub       *Hub
 	id        string
 	transport contract.Transport
-	over      atomic.Bool // the server ends it
+	over      atomic.Bool   // the server ends it
+	wait      time.Duration // see ReconnectAfter
 
 	mu          sync.Mutex // guards the fields below
 	reason      event.EndReason
@@ -42,6 +43,7 @@ func (h *Hub) Connect(transport contract.Transport) (*Connection, error) {
 		hub:       h,
 		id:        strconv.FormatUint(h.connected, 36),
 		transport: transport,
+		wait:      reconnectAfter(),
 	}
 	h.connections[c] = struct{}{}
 	h.metrics.connections.WithLabelValues(string(transport)).Inc()
@@ -49,7 +51,9 @@ func (h *Hub) Connect(transport contract.Transport) (*Connection, error) {
 }
 
 func errDraining() error {
-	return problem.New(problem.Draining, "this node is shutting down: connect again, another one or the next one answers")
+	p := problem.New(problem.Draining, "this node is shutting down: connect again, another one or the next one answers")
+	p.RetryAfter = reconnectAfter()
+	return p
 }
 
 // ID names the connection in logs.
@@ -121,6 +125,9 @@ func (c *Connection) Reason() event.EndReason {
 	defer c.mu.Unlock()
 	return c.reason
 }
+
+// ReconnectAfter is how long the client should wait before it comes back: what each leat.end on the connection says.
+func (c *Connection) ReconnectAfter() time.Duration { return c.wait }
 
 // Close forgets the connection; how tells the metrics why it is gone: "client", "drain", "slow", "error".
 func (c *Connection) Close(how string) {

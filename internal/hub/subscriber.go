@@ -84,7 +84,7 @@ func (s *Subscriber) loop(ctx context.Context, w Writer, ended <-chan struct{}, 
 		case s.stopped.Load():
 			return context.Canceled
 		case s.connection.over.Load():
-			return s.control(w, event.NewEnd(s.stream.contract.Name, s.told, s.connection.Reason(), reconnectAfter(), time.Now()))
+			return s.control(w, event.NewEnd(s.stream.contract.Name, s.told, s.connection.Reason(), s.connection.ReconnectAfter(), time.Now()))
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
@@ -238,5 +238,7 @@ func (s *Subscriber) heartbeat() time.Duration {
 	return d - d/10 + rand.N(max(d/5-tick, 1))
 }
 
-// reconnectAfter spreads those who come back.
-func reconnectAfter() time.Duration { return time.Second + rand.N(2*time.Second) }
+// reconnectAfter spreads those who come back; leat.end counts in milliseconds.
+func reconnectAfter() time.Duration {
+	return time.Second + rand.N(2*time.Second).Truncate(time.Millisecond)
+}

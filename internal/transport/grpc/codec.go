@@ -2,6 +2,7 @@ package grpc
 
 import (
 	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/gzip" // clients may compress; maxMessage bounds what a message becomes
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 

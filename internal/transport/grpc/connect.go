@@ -19,11 +19,15 @@ import (
 // Connect speaks leat.v1, the protocol that WebSocket has too.
 func (s *service) Connect(stream grpcgo.BidiStreamingServer[pb.ConnectRequest, pb.ConnectResponse]) error {
 	ctx := stream.Context()
-	return s.converse(stream, func(conn *hub.Connection, to *sender) error {
+	conn, err := s.hub.Connect(contract.GRPC)
+	if err != nil {
+		return s.server.fail(ctx, err)
+	}
+	return s.converse(stream, conn, func(to *sender) error {
 		session := leatv1.New(s.hub, s.ingest, conn, contract.GRPC, connectFraming, to, s.server.logger)
 		err := s.exchange(ctx, stream, conn, session)
 		session.Close() // each subscription has sent its leat.end then, where the server ends the connection
-		return cmp.Or(err, ended(conn, 0))
+		return cmp.Or(err, ended(conn))
 	})
 }
 

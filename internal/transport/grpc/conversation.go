@@ -6,7 +6,6 @@ import (
 
 	grpcgo "google.golang.org/grpc"
 
-	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/problem"
@@ -14,18 +13,14 @@ import (
 
 // converse runs a stream on a connection of the hub. The handler returns as soon as the client has stopped reading:
 // only that wakes the goroutine that is in SendMsg, so talk runs on one of its own.
-func (s *service) converse(stream grpcgo.ServerStream, talk func(*hub.Connection, *sender) error) error {
+func (s *service) converse(stream grpcgo.ServerStream, conn *hub.Connection, talk func(*sender) error) error {
 	ctx := stream.Context()
 	method, _ := grpcgo.Method(ctx)
-	conn, err := s.hub.Connect(contract.GRPC)
-	if err != nil {
-		return s.server.fail(ctx, err)
-	}
 	to := newSender(stream)
 	done := s.server.start(method, func() error {
 		how := "error" // as after a panic
 		defer func() { conn.Close(how) }()
-		err := talk(conn, to)
+		err := talk(to)
 		how = outcome(ctx, conn, to, err)
 		return err
 	})
@@ -34,7 +29,7 @@ func (s *service) converse(stream grpcgo.ServerStream, talk func(*hub.Connection
 		return s.server.fail(ctx, err)
 	case <-to.stalled:
 		conn.End(event.EndSlow)
-		return s.server.fail(ctx, slow())
+		return s.server.fail(ctx, ended(conn))
 	}
 }
 

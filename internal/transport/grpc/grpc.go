@@ -42,8 +42,8 @@ type Server struct {
 // as clients that keep to it exactly would be thrown out otherwise.
 const keepalivePings = 9 * time.Second
 
-// maxMessage is where grpc-go stops reading. Between the contract's limit and this one, the answer says what would be
-// right; beyond, grpc-go's own says only that it is too much.
+// maxMessage is where grpc-go stops reading and decompressing. Between the contract's limit and this one, the answer
+// says what would be right; beyond, grpc-go's own says only that it is too much.
 const maxMessage = 4 << 20
 
 // New makes a server; it starts nothing.
@@ -65,6 +65,7 @@ func New(h *hub.Hub, in *ingest.Ingest, c *contract.Contract, logger *slog.Logge
 		grpcgo.KeepaliveParams(keepalive.ServerParameters{Time: 25 * time.Second, Timeout: 10 * time.Second}), // as WebSocket's
 		grpcgo.UnaryInterceptor(s.guardUnary),
 		grpcgo.StreamInterceptor(s.guardStream),
+		grpcgo.UnknownServiceHandler(s.unknown),
 	)
 	s.grpc.RegisterService(describe(), &service{server: s, hub: h, ingest: in, contract: c})
 	healthv1.RegisterHealthServer(s.grpc, s.health)

@@ -3,13 +3,16 @@ package grpc
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
 
 	grpcgo "google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
 
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+	"github.com/leatstream/leat/internal/problem"
 )
 
 // describe is StreamService's description, with problems for messages that cannot be taken: grpc-go reads the
@@ -44,6 +47,9 @@ func (s guardedStream) RecvMsg(body any) error {
 
 func (s *Server) guardUnary(ctx context.Context, request any, info *grpcgo.UnaryServerInfo, handler grpcgo.UnaryHandler) (response any, err error) {
 	defer s.caught(info.FullMethod, &err)
+	if err := uncompressed(ctx); err != nil {
+		return nil, err
+	}
 	return handler(ctx, request)
 }
 
@@ -51,6 +57,9 @@ func (s *Server) guardUnary(ctx context.Context, request any, info *grpcgo.Unary
 // them for as long as they live, and nothing else would tell them.
 func (s *Server) guardStream(srv any, stream grpcgo.ServerStream, info *grpcgo.StreamServerInfo, handler grpcgo.StreamHandler) (err error) {
 	defer s.caught(info.FullMethod, &err)
+	if err := uncompressed(stream.Context()); err != nil {
+		return err
+	}
 	if strings.HasPrefix(info.FullMethod, "/"+leatv1.StreamService_ServiceDesc.ServiceName+"/") {
 		return s.fail(stream.Context(), handler(srv, guardedStream{stream}))
 	}
@@ -60,6 +69,32 @@ func (s *Server) guardStream(srv any, stream grpcgo.ServerStream, info *grpcgo.S
 	case <-s.stopping:
 		return statusOf(draining())
 	}
+}
+
+// uncompressed keeps grpc-go from answering with the compression of the request: it would pack an event anew for each
+// subscriber.
+func uncompressed(ctx context.Context) error {
+	return grpcgo.SetSendCompressor(ctx, encoding.Identity)
+}
+
+// unknown answers for services and methods that do not exist.
+func (s *Server) unknown(_ any, stream grpcgo.ServerStream) error {
+	name, _ := grpcgo.MethodFromServerStream(stream)
+	service, method, _ := strings.Cut(strings.TrimPrefix(name, "/"), "/")
+	services := s.grpc.GetServiceInfo()
+	info, ok := services[service]
+	if !ok {
+		known := slices.Sorted(maps.Keys(services))
+		return statusOf(problem.New(problem.MethodNotAllowed, "no service %.100q%s (services: %s)",
+			service, problem.DidYouMean(service, known), strings.Join(known, ", ")))
+	}
+	var known []string
+	for _, m := range info.Methods {
+		known = append(known, m.Name)
+	}
+	slices.Sort(known)
+	return statusOf(problem.New(problem.MethodNotAllowed, "service %s has no method %.100q%s (methods: %s)",
+		service, method, problem.DidYouMean(method, known), strings.Join(known, ", ")))
 }
 
 // start runs f on a goroutine that Stop waits for, because the handler that starts it may end first.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	grpcgo "google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
@@ -60,11 +61,90 @@ func TestADrainTellsEachStreamToComeBack(t *testing.T) {
 		if got := detail[*leatv1.PublishStreamResponse](t, err); got.Stored != 1 || got.LastId != uploaded {
 			t.Errorf("the upload's details say %v, want 1 stored, %s", got, uploaded)
 		}
-		again, err := leat.Subscribe(within(t), &leatv1.SubscribeRequest{Stream: "orders"})
-		if err == nil {
-			_, err = again.Recv()
+	})
+}
+
+// Who asks for the newest and is sent away would skip what is stored until it comes back, if it were not told where
+// it would have started.
+func TestASubscriberThatComesDuringADrainIsToldWhereItWouldHaveStarted(t *testing.T) {
+	each(t, func(t *testing.T, leat *client) {
+		first, second := leat.publish(t, shipped("or_1")), leat.publish(t, shipped("or_2"))
+		leat.node.server.SetDraining()
+		if err := leat.node.hub.Drain(within(t), 0); err != nil {
+			t.Fatal(err)
 		}
-		wantComeBack(t, err)
+		for name, test := range map[string]struct {
+			request *leatv1.SubscribeRequest
+			want    string
+		}{
+			"latest": {&leatv1.SubscribeRequest{Stream: "orders"}, second},
+			"after":  {&leatv1.SubscribeRequest{Stream: "orders", Start: &leatv1.SubscribeRequest_After{After: first}}, first},
+			"last":   {&leatv1.SubscribeRequest{Stream: "orders", Start: &leatv1.SubscribeRequest_Last{Last: 1}}, first},
+			"no ids": {&leatv1.SubscribeRequest{Stream: "ticks"}, ""},
+		} {
+			t.Run(name, func(t *testing.T) {
+				events := leat.subscribe(t, test.request)
+				got := events.next(t)
+				var end event.End
+				if err := json.Unmarshal(got.Data, &end); err != nil || got.Type != "leat.end" || got.Id != test.want || end.Position != test.want || end.Reason != event.EndDrain {
+					t.Errorf("got %v, want leat.end for drain at %q", got, test.want)
+				}
+				_, err := events.Recv()
+				wantComeBack(t, err)
+				if wait := detail[*errdetails.RetryInfo](t, err).RetryDelay.AsDuration(); wait != time.Duration(end.ReconnectAfterMs)*time.Millisecond {
+					t.Errorf("RetryInfo says %v, leat.end %d ms", wait, end.ReconnectAfterMs)
+				}
+			})
+		}
+	})
+}
+
+func TestADrainSpreadsThoseWhoComeBack(t *testing.T) {
+	each(t, func(t *testing.T, leat *client) {
+		talk := leat.connect(t)
+		talk.say(t, `{"op":"subscribe","stream":"orders","key":"or_1"}`)
+		talk.say(t, `{"op":"subscribe","stream":"orders","key":"or_2"}`)
+		talk.hear(t)
+		talk.hear(t)
+		arrived := leat.subscribe(t, &leatv1.SubscribeRequest{Stream: "orders"})
+		uploads := make([]grpcgo.ClientStreamingClient[leatv1.PublishStreamRequest, leatv1.PublishStreamResponse], 4)
+		for i := range uploads {
+			upload, err := leat.PublishStream(within(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := upload.Send(&leatv1.PublishStreamRequest{Publish: shipped("or_3")}); err != nil {
+				t.Fatal(err)
+			}
+			uploads[i] = upload
+			arrived.next(t) // so that the call has begun
+		}
+		leat.node.server.SetDraining()
+		if err := leat.node.hub.Drain(within(t), 0); err != nil {
+			t.Fatal(err)
+		}
+		var ends [2]event.End
+		for i := range ends {
+			if got := talk.hear(t); got.Type != "leat.end" || json.Unmarshal(got.Data, &ends[i]) != nil {
+				t.Fatalf("got %+v, want leat.end", got)
+			}
+		}
+		if ends[0].ReconnectAfterMs != ends[1].ReconnectAfterMs {
+			t.Errorf("one connection is told to come back after %d ms and after %d ms", ends[0].ReconnectAfterMs, ends[1].ReconnectAfterMs)
+		}
+		_, err := talk.Recv()
+		wait := detail[*errdetails.RetryInfo](t, err).RetryDelay.AsDuration()
+		if want := time.Duration(ends[0].ReconnectAfterMs) * time.Millisecond; wait != want {
+			t.Errorf("RetryInfo says %v, leat.end %v", wait, want)
+		}
+		waits := map[time.Duration]bool{}
+		for _, upload := range uploads {
+			_, err := upload.CloseAndRecv()
+			waits[detail[*errdetails.RetryInfo](t, err).RetryDelay.AsDuration()] = true
+		}
+		if len(waits) == 1 {
+			t.Errorf("all uploads are told to come back after %v", waits)
+		}
 	})
 }
 

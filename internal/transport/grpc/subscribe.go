@@ -1,7 +1,6 @@
 package grpc
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -28,9 +27,12 @@ func (s *service) Subscribe(request *leatv1.SubscribeRequest, stream grpcgo.Serv
 	if err != nil {
 		return s.server.fail(ctx, err)
 	}
-	return s.converse(stream, func(conn *hub.Connection, to *sender) error {
-		var end event.End
-		subscriber, err := conn.Subscribe(ctx, subscription, format(&end))
+	conn, err := s.hub.Connect(contract.GRPC)
+	if err != nil {
+		return s.turnAway(stream, subscription, err)
+	}
+	return s.converse(stream, conn, func(to *sender) error {
+		subscriber, err := conn.Subscribe(ctx, subscription, responseFormat)
 		if err != nil {
 			return err
 		}
@@ -41,8 +43,23 @@ func (s *service) Subscribe(request *leatv1.SubscribeRequest, stream grpcgo.Serv
 		if err := subscriber.Run(ctx, to); err != nil {
 			return err
 		}
-		return ended(conn, time.Duration(end.ReconnectAfterMs)*time.Millisecond)
+		return ended(conn)
 	})
+}
+
+// turnAway tells a subscriber that comes during a drain where it would have started: if it asks for the newest again
+// when it comes back, it skips what is stored meanwhile.
+func (s *service) turnAway(stream grpcgo.ServerStream, subscription hub.Subscription, refused error) error {
+	ctx := stream.Context()
+	at, err := s.hub.StartPosition(ctx, subscription)
+	if err != nil {
+		return s.server.fail(ctx, err)
+	}
+	end := event.NewEnd(subscription.Stream.Name, at, event.EndDrain, problem.From(refused).Wait(), time.Now())
+	if err := stream.SendMsg(&encoded{bytes: appendResponse(nil, end)}); err != nil {
+		return err
+	}
+	return s.server.fail(ctx, refused)
 }
 
 // params are the request's parameters as the hub reads them.
@@ -71,22 +88,8 @@ func params(request *leatv1.SubscribeRequest) (hub.Params, error) {
 	return p, nil
 }
 
-// format encodes events as SubscribeResponse, and keeps what the subscriber's leat.end says.
-func format(end *event.End) *hub.Format {
-	return &hub.Format{
-		Name:  "grpc",
-		Apart: true,
-		Event: appendResponse,
-		Control: func(dst []byte, e *event.Event) []byte {
-			if e.Type == event.TypeEnd {
-				if err := json.Unmarshal(e.Data, end); err != nil {
-					panic(err) // the hub made it
-				}
-			}
-			return appendResponse(dst, e)
-		},
-	}
-}
+// responseFormat encodes events as SubscribeResponse.
+var responseFormat = &hub.Format{Name: "grpc", Apart: true, Event: appendResponse, Control: appendResponse}
 
 func appendResponse(dst []byte, e *event.Event) []byte {
 	told := &leatv1.Event{
@@ -108,21 +111,20 @@ func appendResponse(dst []byte, e *event.Event) []byte {
 }
 
 // ended is the problem that a stream ends with when the server has ended it.
-func ended(conn *hub.Connection, wait time.Duration) error {
+func ended(conn *hub.Connection) error {
+	var p *problem.Error
 	switch reason := conn.Reason(); reason {
 	case "":
 		return nil // the caller's context
 	case event.EndDrain:
-		p := draining()
-		p.RetryAfter = wait
-		return p
+		p = draining()
 	case event.EndSlow:
-		return slow()
+		p = slow()
 	default:
-		p := problem.New(problem.Unavailable, "the server ended the stream (%s): subscribe again, after the last id received", reason)
-		p.RetryAfter = wait
-		return p
+		p = problem.New(problem.Unavailable, "the server ended the stream (%s): subscribe again, after the last id received", reason)
 	}
+	p.RetryAfter = conn.ReconnectAfter()
+	return p
 }
 
 func slow() *problem.Error {

@@ -10,6 +10,7 @@ import (
 	grpcgo "google.golang.org/grpc"
 	"google.golang.org/protobuf/protoadapt"
 
+	"github.com/leatstream/leat/contract"
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
@@ -19,7 +20,11 @@ import (
 // PublishStream stores or refuses events as they come.
 func (s *service) PublishStream(stream grpcgo.ClientStreamingServer[leatv1.PublishStreamRequest, leatv1.PublishStreamResponse]) error {
 	ctx := stream.Context()
-	return s.converse(stream, func(conn *hub.Connection, _ *sender) error {
+	conn, err := s.hub.Connect(contract.GRPC)
+	if err != nil {
+		return s.server.fail(ctx, err)
+	}
+	return s.converse(stream, conn, func(*sender) error {
 		u := &upload{ingest: s.ingest, streams: make(map[string]*ingest.Upload)}
 		err := u.run(ctx, conn, receive[leatv1.PublishStreamRequest](s.server, stream))
 		response := u.close()
@@ -60,7 +65,7 @@ func (u *upload) run(ctx context.Context, conn *hub.Connection, messages <-chan 
 				}
 			}
 		case <-conn.Ended():
-			return ended(conn, 0)
+			return ended(conn)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -56,8 +56,8 @@ func (c *client) converse(ctx context.Context, h *Handler, subprotocol string, s
 }
 
 // take gives the client its connection; early is what was read of it before.
-func (c *client) take(conn net.Conn, early []byte) {
-	c.conn, c.out.conn, c.out.socket = conn, conn, socket.New(conn)
+func (c *client) take(conn net.Conn, encrypted bool, early []byte) {
+	c.conn, c.out.conn, c.out.socket, c.out.encrypted = conn, conn, socket.New(conn), encrypted
 	c.in = newReader(conn, c.hub, &c.out, c.maxMessage, early)
 }
 

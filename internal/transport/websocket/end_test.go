@@ -36,13 +36,19 @@ func TestDrainTellsEachSubscriptionItsEndAndThenCloses(t *testing.T) {
 	drain(t, s)
 	flat.wants(`{"type":"leat.end","reason":"drain","position":"` + id + `","reconnectAfterMs":…}`)
 	flat.wantsClose(1012)
-	ended := map[string]bool{}
+	ended, waits := map[string]bool{}, map[int]bool{}
 	for range 2 {
-		var e struct{ Op, Type, Key, ID string }
+		var e struct {
+			Op, Type, Key, ID string
+			Data              struct{ ReconnectAfterMs int }
+		}
 		if err := json.Unmarshal([]byte(v1.next()), &e); err != nil || e.Type != "leat.end" || e.ID != id {
 			t.Fatalf("got %+v, %v; want leat.end", e, err)
 		}
-		ended[e.Key] = true
+		ended[e.Key], waits[e.Data.ReconnectAfterMs] = true, true
+	}
+	if len(waits) != 1 {
+		t.Errorf("one connection is told to come back after %v ms", waits)
 	}
 	if !ended["a"] || !ended["b"] {
 		t.Errorf("leat.end came for %v, want a and b", ended)

@@ -79,7 +79,7 @@ func (c *client) upgrade(w http.ResponseWriter, r *http.Request, subprotocol str
 		return fmt.Errorf("take the connection of a WebSocket from its server: %w", err)
 	}
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered()) // frames that came on the heels of the request
-	c.take(conn, bytes.Clone(early))
+	c.take(conn, r.TLS != nil, bytes.Clone(early))
 	var answer strings.Builder
 	answer.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	_ = header.Write(&answer) // to memory

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -48,11 +49,21 @@ func dialPipe(t *testing.T) (net.Conn, *hub.Hub) {
 func openPipe(t *testing.T, handler http.Handler, path, subprotocol, stream string) net.Conn {
 	t.Helper()
 	ours, theirs := net.Pipe()
+	return openOn(t, ours, theirs, handler, path, subprotocol, stream)
+}
+
+// openOn opens a WebSocket over a connection of which the handler gets the other end.
+func openOn(t *testing.T, ours, theirs net.Conn, handler http.Handler, path, subprotocol, stream string) net.Conn {
+	t.Helper()
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(handshake(path, subprotocol))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.SetPathValue("stream", stream)
+	if encrypted, ok := theirs.(*tls.Conn); ok {
+		state := encrypted.ConnectionState()
+		r.TLS = &state
+	}
 	go handler.ServeHTTP(pipe{conn: theirs}, r.WithContext(t.Context()))
 	return upgraded(t, ours)
 }
@@ -107,11 +118,11 @@ func TestAClientThatTakesNothingIsSlow(t *testing.T) {
 		if _, err := conn.Write(frame(text, `{"op":"dance"}`)); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(11500 * time.Millisecond) // of the bubble: past hub.SlowAfter and its slack
+		time.Sleep(hub.SlowAfter + time.Second/2) // of the bubble; half of the goodbye's second is left
 		if got := next(t, conn); closeCode(got) != 4408 {
 			t.Errorf("got %v with %d, want close 4408 as soon as it takes bytes again", got.Header.OpCode, closeCode(got))
 		}
-		within(t, start, 11500*time.Millisecond)
+		within(t, start, hub.SlowAfter)
 		_ = conn.Close()
 	})
 }
@@ -126,7 +137,7 @@ func TestASlowClientGetsTheRestOfItsFrameBeforeTheCloseFrame(t *testing.T) {
 		if _, err := io.ReadFull(conn, head[:]); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(22500 * time.Millisecond) // of the bubble: some bytes went within the first wait, none within the second
+		time.Sleep(hub.SlowAfter*5/4 + time.Second/2) // of the bubble: some bytes went before the first look, none after
 		rest := io.MultiReader(strings.NewReader(string(head[:])), conn)
 		h, err := ws.ReadHeader(rest)
 		if err != nil {
@@ -173,7 +184,7 @@ func TestAClientThatStopsAmongEventsGetsWholeFramesBeforeTheCloseFrame(t *testin
 			if _, err := io.ReadFull(conn, head); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(22500 * time.Millisecond) // of the bubble
+			time.Sleep(hub.SlowAfter*5/4 + time.Second/2) // of the bubble
 			rest := io.MultiReader(bytes.NewReader(head), conn)
 			got := 0
 			for ; ; got++ {

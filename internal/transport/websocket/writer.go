@@ -22,11 +22,13 @@ type writer struct {
 	socket socket.Socket   // set once
 	finish atomic.Int64    // the Unix nanoseconds by which all writes must be done, 0 while there is no hurry
 
-	mu       sync.Mutex // guards the fields below; held during writes to the socket, and first of all locks
-	deadline time.Time  // the socket's
-	vector   net.Buffers
-	rest     []byte // what is missing of a frame that a slow client has in part
-	broken   error  // why nothing can be written any more
+	encrypted bool // set once: conn is TLS
+
+	mu     sync.Mutex // guards the fields below; held during writes to the socket, and first of all locks
+	vector net.Buffers
+	waited time.Time // when a write has last waited for the client
+	rest   []byte    // what is missing of a frame that a slow client has in part
+	broken error     // why nothing can be written any more
 }
 
 var errSlow = errors.New("the client took nothing for too long")
@@ -86,8 +88,7 @@ func (w *writer) write(frames [][]byte) error {
 	written, err := w.push(frames)
 	if err == nil {
 		if w.finish.Load() == 0 {
-			w.deadline = time.Time{}
-			_ = w.conn.SetWriteDeadline(w.deadline) // TryWrite heeds it too
+			_ = w.conn.SetWriteDeadline(time.Time{}) // TryWrite heeds it too
 		}
 		return nil
 	}
@@ -102,31 +103,76 @@ func (w *writer) write(frames [][]byte) error {
 	return errSlow
 }
 
-// push writes as long as the client takes anything.
+// push writes as long as the client takes anything. It looks each quarter of hub.SlowAfter, since a deadline tells
+// that something was taken, but not when.
 func (w *writer) push(frames [][]byte) (written int, err error) {
 	w.vector = append(w.vector[:0], frames...)
+	defer clear(w.vector)
+	if w.encrypted {
+		return w.pushRecords()
+	}
 	rest := w.vector // WriteTo consumes it, and keeps w.vector's memory for the next time
-	for {
-		w.extend()
+	begun := time.Now()
+	defer w.note(begun)
+	for progress := begun; ; {
+		w.allow(hub.SlowAfter / 4)
 		n, err := rest.WriteTo(w.conn) // writev where there are several
 		written += int(n)
-		if err == nil || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || w.finish.Load() != 0 {
-			clear(w.vector)
+		switch {
+		case !errors.Is(err, os.ErrDeadlineExceeded), w.finish.Load() != 0:
+			return written, err
+		case n > 0:
+			progress = time.Now()
+		case time.Since(progress) >= hub.SlowAfter:
 			return written, err
 		}
 	}
 }
 
-// extend moves the socket's deadline to hub.SlowAfter from now, or a little later: not anew for each write.
-func (w *writer) extend() {
-	const slack = time.Second
-	if now := time.Now(); w.deadline.Before(now.Add(hub.SlowAfter)) && w.finish.Load() == 0 {
-		w.deadline = now.Add(hub.SlowAfter + slack)
-		_ = w.conn.SetWriteDeadline(w.deadline)
+// pushRecords gives each of TLS's records its own time: after a record that a deadline has cut, nothing more can be
+// written.
+func (w *writer) pushRecords() (written int, err error) {
+	const record = 16 << 10 // the largest (RFC 8446, section 5.1)
+	for _, frame := range w.vector {
+		for len(frame) > 0 {
+			begun := time.Now()
+			w.allow(hub.SlowAfter)
+			n, err := w.conn.Write(frame[:min(record, len(frame))])
+			w.note(begun)
+			written += n
+			if err != nil {
+				return written, err
+			}
+			frame = frame[n:]
+		}
 	}
+	return written, nil
+}
+
+// allow sets the socket's deadline, which hurry may make an earlier one.
+func (w *writer) allow(d time.Duration) {
+	_ = w.conn.SetWriteDeadline(time.Now().Add(d))
 	if finish := w.finish.Load(); finish != 0 { // also where hurry came between
 		_ = w.conn.SetWriteDeadline(time.Unix(0, finish))
 	}
+}
+
+// note notes whether a write had to wait for the client: into a socket that has room it takes microseconds.
+func (w *writer) note(begun time.Time) {
+	const long = 10 * time.Millisecond
+	if now := time.Now(); now.Sub(begun) > long {
+		w.waited = now
+	}
+}
+
+// behind tells whether the client has kept a write waiting just now: then it has yet to read much of what it was sent
+// before.
+func (w *writer) behind() bool {
+	if !w.mu.TryLock() {
+		return true // a write is under way
+	}
+	defer w.mu.Unlock()
+	return time.Since(w.waited) < answerWait
 }
 
 // missing gives what is missing of the frame that the client has in part, when so many bytes are written.
