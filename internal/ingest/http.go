@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/problem"
@@ -18,9 +20,8 @@ import (
 func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := in.answer(w, r)
 	if err != nil {
-		// Whoever hung up is owed no answer, and what that does to an append is no bug of ours.
 		p := problem.From(err)
-		if p.Kind == problem.Internal && r.Context().Err() == nil {
+		if p.Kind == problem.Internal {
 			in.logger.ErrorContext(r.Context(), "publish", "stream", r.PathValue("stream"), "error", p)
 		}
 		drain(r, p.Kind)
@@ -43,6 +44,10 @@ func drain(r *http.Request, kind problem.Kind) {
 	}
 }
 
+// publishWithin bounds what becomes of a body that is there. The request's own context says nothing about it: net/http
+// ends it also for a client that has closed its half of the connection, and waits for the answer.
+const publishWithin = 30 * time.Second
+
 // answer refuses what it can before the body is read: a client that sent Expect: 100-continue then keeps it.
 func (in *Ingest) answer(w http.ResponseWriter, r *http.Request) (*answer, error) {
 	stream := r.PathValue("stream")
@@ -57,8 +62,9 @@ func (in *Ingest) answer(w http.ResponseWriter, r *http.Request) (*answer, error
 	if err != nil {
 		return nil, err
 	}
+	ctx := context.WithoutCancel(r.Context())
 	if form == formUpload {
-		return in.serveUpload(r, stream, o)
+		return in.serveUpload(ctx, r, stream, o)
 	}
 	if _, _, err := in.begin(stream, o); err != nil {
 		return nil, err
@@ -71,14 +77,16 @@ func (in *Ingest) answer(w http.ResponseWriter, r *http.Request) (*answer, error
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, publishWithin)
+	defer cancel()
 	if several {
-		results, err := in.PublishAll(r.Context(), stream, events, o)
+		results, err := in.PublishAll(ctx, stream, events, o)
 		if err != nil {
 			return nil, err
 		}
 		return manyAnswer(results), nil
 	}
-	result, err := in.Publish(r.Context(), stream, events[0], o)
+	result, err := in.Publish(ctx, stream, events[0], o)
 	if err != nil {
 		return nil, err
 	}
