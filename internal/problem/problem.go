@@ -29,6 +29,7 @@ const (
 	Conflict                       // overlaps with what is there
 	PreconditionFailed             // If-Match or If-None-Match does not hold
 	TooLarge                       //
+	HeadersTooLarge                //
 	Invalid                        // well-formed, but not what the contract says
 	TooMany                        // a limit is reached
 	Unavailable                    // passes by itself: the log does not answer
@@ -53,6 +54,7 @@ var kinds = [...]status{
 	Conflict:           {http.StatusConflict, codes.AlreadyExists, 1008, false},
 	PreconditionFailed: {http.StatusPreconditionFailed, codes.FailedPrecondition, 1008, false},
 	TooLarge:           {http.StatusRequestEntityTooLarge, codes.ResourceExhausted, 1009, false},
+	HeadersTooLarge:    {http.StatusRequestHeaderFieldsTooLarge, codes.ResourceExhausted, 1009, false},
 	Invalid:            {http.StatusUnprocessableEntity, codes.InvalidArgument, 1008, false},
 	TooMany:            {http.StatusTooManyRequests, codes.ResourceExhausted, 1013, true},
 	Unavailable:        {http.StatusServiceUnavailable, codes.Unavailable, 1013, true},

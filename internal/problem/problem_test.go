@@ -32,6 +32,7 @@ func TestEachKindHasTheStatusesOfTheWireReference(t *testing.T) {
 		{problem.Conflict, 409, codes.AlreadyExists, 1008, false},
 		{problem.PreconditionFailed, 412, codes.FailedPrecondition, 1008, false},
 		{problem.TooLarge, 413, codes.ResourceExhausted, 1009, false},
+		{problem.HeadersTooLarge, 431, codes.ResourceExhausted, 1009, false},
 		{problem.Invalid, 422, codes.InvalidArgument, 1008, false},
 		{problem.TooMany, 429, codes.ResourceExhausted, 1013, true},
 		{problem.Unavailable, 503, codes.Unavailable, 1013, true},
