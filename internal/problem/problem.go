@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -95,6 +96,14 @@ func From(err error) *Error {
 	id := fmt.Sprintf("%08x", hash.Sum32())
 	return &Error{Kind: Internal, Detail: "something went wrong in the server; its log says what under id " + id,
 		cause: fmt.Errorf("id %s: %w", id, err)}
+}
+
+// Caught, deferred at the top of what a connection's goroutine does, makes a problem of a panic, with the stack for the
+// log: a bug ends one connection, not the process.
+func Caught(err *error) {
+	if cause := recover(); cause != nil {
+		*err = From(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
+	}
 }
 
 // Error gives the detail and, for our own bugs, the cause.

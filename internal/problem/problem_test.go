@@ -45,6 +45,24 @@ func TestEachKindHasTheStatusesOfTheWireReference(t *testing.T) {
 	}
 }
 
+func TestAPanicIsABugOfOurs(t *testing.T) {
+	err := func() (err error) {
+		defer problem.Caught(&err)
+		panic("a bug")
+	}()
+	p := problem.From(err)
+	if p.Kind != problem.Internal || !strings.Contains(p.Error(), "panic: a bug") || !strings.Contains(p.Error(), "problem_test.go") || strings.Contains(p.Detail, "bug") {
+		t.Errorf("the client is told %q, the log %q", p.Detail, p.Error())
+	}
+	broken := errors.New("broken")
+	if err := func() (err error) {
+		defer problem.Caught(&err)
+		return broken
+	}(); err != broken {
+		t.Errorf("without a panic: %v", err)
+	}
+}
+
 func TestAProblemIsRFC9457sObject(t *testing.T) {
 	invalid := problem.New(problem.Invalid, "no such thing")
 	invalid.Violations = []problem.Violation{{Pointer: "/data/orderId", Detail: "is required"}}
