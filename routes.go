@@ -8,6 +8,7 @@ import (
 
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/admin"
+	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/origin"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/leatstream/leat/internal/transport/sse"
@@ -87,13 +88,13 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodOptions:
 		preflight(w, r, to.allow, from != "" && trusted)
 	case wrong != nil:
-		problem.Write(w, wrong)
+		ingest.Refuse(w, r, wrong)
 	case handler == nil:
 		err := problem.New(problem.MethodNotAllowed, "%s is not for %s; it takes %s", r.Method, r.URL.Path, to.allow)
 		err.Allow = to.allow
-		problem.Write(w, err)
+		ingest.Refuse(w, r, err)
 	case !trusted && (r.Method == http.MethodPost || isUpgrade(r)):
-		problem.Write(w, rs.foreign(from))
+		ingest.Refuse(w, r, rs.foreign(from))
 	default:
 		handler.ServeHTTP(w, r)
 	}
@@ -101,7 +102,7 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // find gives the route of a request's path, and sets the path values "stream" and "key". The path is taken as it
 // stands, percent-encoded: %2F is no border between segments, and %2E is no dot that others would have cleaned away.
-func (rs *routes) find(r *http.Request) (route, error) {
+func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 	path := r.URL.EscapedPath()
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	first := segments[0]
@@ -136,7 +137,7 @@ func (rs *routes) find(r *http.Request) (route, error) {
 }
 
 // unclean says what is wrong with a path that others would clean.
-func (rs *routes) unclean(path, segment string, key bool) error {
+func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
 	if key {
 		_, err := event.ParseKey(segment)
 		return problem.New(problem.Malformed, "key in the path %s: %w", path, err)
@@ -153,7 +154,7 @@ func (rs *routes) whatThereIs() string {
 		strings.Join(rs.streams, ", ")
 }
 
-func (rs *routes) foreign(from string) error {
+func (rs *routes) foreign(from string) *problem.Error {
 	if rs.rule.Loopback {
 		return problem.New(problem.Forbidden, "pages of origin %q may not do this: a server on a loopback address trusts pages of localhost, "+
 			"and of the origins that its allow-origin setting names, among them its own where it is behind a proxy", from)
@@ -191,7 +192,7 @@ func (s *Server) unlessDraining(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-s.hub.Draining():
-			problem.Write(w, problem.New(problem.Draining, "this node is shutting down; nothing was stored: publish again"))
+			ingest.Refuse(w, r, problem.New(problem.Draining, "this node is shutting down; nothing was stored: publish again"))
 		default:
 			next.ServeHTTP(w, r)
 		}

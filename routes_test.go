@@ -82,6 +82,33 @@ func TestUnknownPathsAreToldWhatThereIs(t *testing.T) {
 	}
 }
 
+// HTTP/2 resets the stream of a request that is answered before its body is read, and curl then tells its user of a
+// framing error instead of what was wrong.
+func TestARefusalReadsTheBodyFirst(t *testing.T) {
+	server, _ := newHouse(t)
+	for _, tt := range []struct {
+		method, target, origin string
+		status                 int
+	}{
+		{http.MethodPost, "/nothing", "", http.StatusNotFound},
+		{http.MethodPost, "/events/rooms/", "", http.StatusBadRequest},
+		{http.MethodPut, "/events/log", "", http.StatusMethodNotAllowed},
+		{http.MethodPost, "/events/log", "https://evil.example", http.StatusForbidden},
+		{http.MethodPost, "/events/lag", "", http.StatusNotFound},
+	} {
+		body := strings.NewReader(`{"type":"noted","data":{}}`)
+		request := httptest.NewRequest(tt.method, tt.target, body)
+		if tt.origin != "" {
+			request.Header.Set("Origin", tt.origin)
+		}
+		answer := httptest.NewRecorder()
+		server.Handler().ServeHTTP(answer, request)
+		if answer.Code != tt.status || body.Len() > 0 {
+			t.Errorf("%s %s: %d with %d bytes not read, want %d", tt.method, tt.target, answer.Code, body.Len(), tt.status)
+		}
+	}
+}
+
 // A page must be able to read what is wrong with its address.
 func TestEveryPathHasItsCORSHeaders(t *testing.T) {
 	_, front := newHouse(t)

@@ -24,19 +24,25 @@ func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if p.Kind == problem.Internal {
 			in.logger.ErrorContext(r.Context(), "publish", "stream", r.PathValue("stream"), "error", p)
 		}
-		drain(r, p.Kind)
-		problem.Write(w, p)
+		Refuse(w, r, p)
 		return
 	}
 	answer.write(w)
 }
 
+// Refuse answers a request with a problem when it has read what is left of the body, within reason. Many clients do
+// not look for an answer before they have sent all, and would tell their users of a broken pipe instead of what was
+// wrong; on HTTP/2 net/http resets the stream of a body that is not read.
+func Refuse(w http.ResponseWriter, r *http.Request, p *problem.Error) {
+	drain(r, p.Kind)
+	problem.Write(w, p)
+}
+
 // maxDrain is how much of a refused body is read and thrown away.
 const maxDrain = 2 * maxRequestBytes
 
-// drain reads what is left of a refused body: many clients do not look for an answer before they have sent all, and
-// would tell their users of a broken pipe instead of what was wrong. Nobody waits for the end of an endless upload, nor
-// for a body that Expect: 100-continue has kept back.
+// drain reads what is left of a refused body. Nobody waits for the end of an endless upload, nor for a body that
+// Expect: 100-continue has kept back.
 func drain(r *http.Request, kind problem.Kind) {
 	known := 0 < r.ContentLength && r.ContentLength <= maxDrain
 	if r.Header.Get("Expect") == "" && (known || kind == problem.TooLarge && r.ContentLength < 0) {

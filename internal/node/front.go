@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/leatstream/leat"
+	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
 )
 
@@ -120,7 +121,7 @@ func limitHeaders(next http.Handler) http.Handler {
 			}
 		}
 		if size > maxHeaderBytes {
-			problem.Write(w, problem.New(problem.HeadersTooLarge,
+			ingest.Refuse(w, r, problem.New(problem.HeadersTooLarge,
 				"the headers of the request have %d bytes together: at most %d KiB are taken", size, maxHeaderBytes>>10))
 			return
 		}
