@@ -40,7 +40,7 @@ func (in *Ingest) serveUpload(ctx context.Context, r *http.Request, stream strin
 		}
 	}
 	summary := u.Close()
-	if failed, _ := u.failure(); errors.Is(broken, io.EOF) && failed == nil {
+	if _, failed := u.failure(); errors.Is(broken, io.EOF) && failed == nil {
 		return &answer{status: http.StatusOK, body: summary}, nil
 	}
 	return nil, u.stopped(broken, lines.number, summary)
@@ -61,7 +61,7 @@ func (u *Upload) stopped(broken error, line uint64, s Summary) error {
 	if !s.Last.IsZero() {
 		kept += ", the last one stored is " + s.Last.String()
 	}
-	failed, first := u.failure()
+	first, failed := u.failure()
 	if failed == nil {
 		return problem.New(problem.Malformed, "the body broke off after line %d: %s: %w", line, kept, broken)
 	}

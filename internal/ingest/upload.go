@@ -72,14 +72,14 @@ func (in *Ingest) Upload(ctx context.Context, stream string, o Options) (*Upload
 		room:    semaphore.NewWeighted(maxPendingBytes),
 		settled: make(chan struct{}),
 	}
-	go u.settle()
+	go u.settle(context.WithoutCancel(ctx))
 	return u, nil
 }
 
 // Add stores or refuses the next event; number is its line (from 1) or index (from 0) in Summary's errors. It blocks
 // while too many appends are under way. An error means that the upload cannot go on; a refused event is none.
 func (u *Upload) Add(ctx context.Context, number uint64, e Event) error {
-	if failed, _ := u.failure(); failed != nil {
+	if _, failed := u.failure(); failed != nil {
 		return failed
 	}
 	record, err := u.stream.check(e, u.pathKey)
@@ -113,12 +113,12 @@ func (u *Upload) Close() Summary {
 	return u.summary
 }
 
-// settle finds out what became of each event until Close. It has no context to give up for: the log bounds each wait.
-func (u *Upload) settle() {
+// settle finds out what became of each event until Close. Nothing makes it give up: the log bounds each wait.
+func (u *Upload) settle(ctx context.Context) {
 	defer close(u.settled)
 	for next := range u.pending {
 		if next.wait != nil {
-			appended, err := next.wait(context.Background())
+			appended, err := next.wait(ctx)
 			u.room.Release(next.bytes)
 			if err == nil {
 				result := u.stream.result(appended)
@@ -148,10 +148,10 @@ func (u *Upload) fail(number uint64, err error) *problem.Error {
 }
 
 // failure is the log's error that ended the upload, and the number of the event that met it first.
-func (u *Upload) failure() (failed error, first uint64) {
+func (u *Upload) failure() (first uint64, failed error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.failed, u.first
+	return u.first, u.failed
 }
 
 // isFinal tells whether an error of the log ends the upload: what passes by itself, or is our bug.

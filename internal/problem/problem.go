@@ -98,8 +98,8 @@ func From(err error) *Error {
 		cause: fmt.Errorf("id %s: %w", id, err)}
 }
 
-// Caught, deferred at the top of what a connection's goroutine does, makes a problem of a panic, with the stack for the
-// log: a bug ends one connection, not the process.
+// Caught makes a problem of a panic, with the stack for the log, where it is deferred at the top of what a connection's
+// goroutine does: a bug ends one connection, not the process.
 func Caught(err *error) {
 	if cause := recover(); cause != nil {
 		*err = From(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))

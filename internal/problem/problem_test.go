@@ -58,7 +58,7 @@ func TestAPanicIsABugOfOurs(t *testing.T) {
 	if err := func() (err error) {
 		defer problem.Caught(&err)
 		return broken
-	}(); err != broken {
+	}(); !errors.Is(err, broken) {
 		t.Errorf("without a panic: %v", err)
 	}
 }
