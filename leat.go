@@ -101,8 +101,9 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 }
 
 // Handler is all of the public listener: subscribing, publishing, health, and gRPC where the request is HTTP/2
-// (for h2c, the http.Server needs Protocols with UnencryptedHTTP2). It refuses paths with ".", ".." and empty segments;
-// an http.ServeMux before it redirects them instead, to another room or stream, so mount it without one where clients
+// (for h2c, the http.Server needs Protocols with UnencryptedHTTP2). A middleware's http.ResponseWriter around it needs
+// Unwrap() http.ResponseWriter, or Flush and Hijack. It refuses paths with ".", ".." and empty segments; an
+// http.ServeMux before it redirects them instead, to another room or stream, so mount it without one where clients
 // are not to be trusted to encode their keys.
 func (s *Server) Handler() http.Handler { return s.public }
 

@@ -69,7 +69,7 @@ func TestAnOriginThatIsNoneIsAnError(t *testing.T) {
 		if err == nil {
 			server.Close()
 		}
-		if err == nil || !strings.Contains(err.Error(), "is no origin: SCHEME://HOST[:PORT] is due, such as https://app.example.com") {
+		if err == nil || !strings.Contains(err.Error(), "is no origin: give SCHEME://HOST[:PORT], such as https://app.example.com") {
 			t.Errorf("%q: %v", origin, err)
 		}
 	}

@@ -44,10 +44,12 @@ type UnreachableError struct {
 	Err    error  // why
 }
 
+// Error names the server, and why it gave no answer.
 func (e *UnreachableError) Error() string {
 	return fmt.Sprintf("no leat server answers at %s: %v", e.Server, e.Err)
 }
 
+// Unwrap gives Err.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // maxProblem bounds what is read of an answer that refuses: a batch's violations are the longest.

@@ -133,10 +133,14 @@ func (c *Client) publish(ctx context.Context, stream string, body []byte, key st
 // stored reads what is answered to an event that was taken.
 func stored(text []byte) (event.Position, error) {
 	var answer struct {
-		ID string `json:"id"`
+		ID  string   `json:"id"`
+		IDs []string `json:"ids"` // of an array, where one was sent with the same idempotency key before
 	}
 	if err := json.Unmarshal(text, &answer); err != nil {
 		return event.Position{}, fmt.Errorf("the server took the event, but its answer is not leat's: %w", err)
+	}
+	if len(answer.IDs) > 0 {
+		answer.ID = answer.IDs[0]
 	}
 	if answer.ID == "" {
 		return event.Position{}, nil

@@ -128,6 +128,17 @@ func TestABrokenConnectionIsTriedOnceMoreWithTheSameIdempotencyKey(t *testing.T)
 	}
 }
 
+// Whoever gave the key used it for an array before.
+func TestARepeatOfAnArrayGivesThePositionOfItsFirstEvent(t *testing.T) {
+	c, _ := publishing(t, func(_ int, w http.ResponseWriter) {
+		io.WriteString(w, `{"ids":["b7k2-7","b7k2-8"],"duplicate":true}`)
+	})
+	got, err := c.Publish(t.Context(), "orders", client.Event{Type: "order.shipped", Data: json.RawMessage(`{}`), IdempotencyKey: "a"})
+	if err != nil || got != event.NewPosition("b7k2", 7) {
+		t.Errorf("got %v, %v, want b7k2-7", got, err)
+	}
+}
+
 func TestAStreamThatTakesNoIdempotencyKeyGetsNone(t *testing.T) {
 	c, seen := publishing(t, func(n int, w http.ResponseWriter) {
 		if n == 1 {

@@ -232,6 +232,7 @@ func TestASubscriptionThatCannotBeIsRefusedAtOnce(t *testing.T) {
 		"one key or":       {Stream: "orders", Key: "a", AllKeys: true},
 		"browsers":         {Stream: "orders", Key: ".."},
 		"no transport":     {Stream: "orders", Transport: "carrier-pigeon"},
+		"with 1 to 10000":  {Stream: "orders", Last: 10_001},
 	} {
 		_, err := first(t.Context(), newClient(t, "http://127.0.0.1:1"), s)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -3,7 +3,6 @@ package client
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -33,7 +32,7 @@ type Subscription struct {
 
 	After string    // a position, "earliest" or "latest"
 	Since time.Time // the first event that was stored at or after it
-	Last  int       // the last events that match, at most 10,000
+	Last  int       // the last events that match, at most MaxLast
 
 	Transport Transport // NDJSON where empty
 
@@ -44,6 +43,9 @@ type Subscription struct {
 	// Subscribe waits before it tries again. An error that it returns ends the subscription.
 	Lost func(reason error, wait time.Duration) error
 }
+
+// MaxLast is the most events of the past that Subscription.Last can ask for.
+const MaxLast = 10_000
 
 // start is where a connection begins: the position to go on from, once there is one.
 type start struct {
@@ -65,8 +67,8 @@ func (s *Subscription) check() (event.Key, error) {
 		return event.Key{}, errors.New("a subscription needs the name of a stream")
 	case starts > 1:
 		return event.Key{}, errors.New("a subscription begins in one place: give one of After, Since and Last")
-	case s.Last < 0 || s.Last > math.MaxInt32:
-		return event.Key{}, fmt.Errorf("a subscription cannot begin with the last %d events: at most 10,000", s.Last)
+	case s.Last < 0 || s.Last > MaxLast:
+		return event.Key{}, fmt.Errorf("a subscription cannot begin with the last %d events, but with 1 to %d", s.Last, MaxLast)
 	case s.Key == "":
 		return event.Key{}, nil
 	case s.AllKeys:

@@ -160,10 +160,10 @@ info: { title: "${LEAT_TEST_TITLE}", version: "${LEAT_TEST_EMPTY:-1.0.0}" }
 streams: # ${LEAT_TEST_COMMENT}
   a:
     summary: ${LEAT_TEST_SUMMARY}
-    description: "$${LEAT_TEST_TITLE} ${LEAT_TEST_EMPTY}$ ${1} ${LEAT_TEST_TITLE}${LEAT_TEST_EVENTS}"
+    description: "$${LEAT_TEST_TITLE} ${LEAT_TEST_EMPTY}$ $${1} ${LEAT_TEST_TITLE}${LEAT_TEST_EVENTS}"
     retention: { events: "${LEAT_TEST_EVENTS}" }
     heartbeat: ${LEAT_TEST_BEAT:-20s}
-    events: { e: { schema: { type: string, pattern: "^a${1,3}$" } } }
+    events: { e: { schema: { type: string, pattern: "^a$${1,3}$" } } }
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -172,6 +172,9 @@ streams: # ${LEAT_TEST_COMMENT}
 	if c.Info.Title != "5" || c.Info.Version != "1.0.0" || a.Summary != "a: b\n  c: \"d\" # e" ||
 		a.Description != "${LEAT_TEST_TITLE} $ ${1} 512" || a.Retention.Events != 12 || a.Heartbeat != 20*time.Second {
 		t.Errorf("got %+v of %+v", a, c.Info)
+	}
+	if got := string(a.Event("e").Schema.JSON); got != `{"type":"string","pattern":"^a${1,3}$"}` {
+		t.Errorf("the schema is %s", got)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"unicode/utf8"
 
@@ -12,8 +11,8 @@ import (
 )
 
 // DecodeJSON decodes text for Validate; numbers stay exact (json.Number). The text must be I-JSON (RFC 7493): a member
-// name twice, a lone surrogate, invalid UTF-8 and a number beyond a double's exponents are errors. Each error is, or
-// wraps, a *jsontext.SyntacticError with the offset.
+// name twice, a lone surrogate, invalid UTF-8 and a number beyond a double's exponents or of more than 1,000 characters
+// are errors. Each error is, or wraps, a *jsontext.SyntacticError with the offset.
 func DecodeJSON(text []byte) (any, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(text)) // a Buffer is read in place
 	data, err := decode(d)
@@ -43,10 +42,9 @@ func decode(d *jsontext.Decoder) (any, error) {
 		return t.String(), nil
 	case '0':
 		number := t.String()
-		if !inRange(number) {
+		if reason := beyondDouble(number); reason != "" {
 			return nil, &jsontext.SyntacticError{
-				ByteOffset: d.InputOffset() - int64(len(number)), JSONPointer: d.StackPointer(),
-				Err: fmt.Errorf("number %s is out of range", shorten(number)),
+				ByteOffset: d.InputOffset() - int64(len(number)), JSONPointer: d.StackPointer(), Err: errors.New(reason),
 			}
 		}
 		return json.Number(number), nil

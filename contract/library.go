@@ -5,8 +5,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/leatstream/leat/internal/problem"
 )
 
 // A library holds the schemas that a contract declares in place, and the files that they refer to. It finds every
@@ -141,11 +144,25 @@ func (l *library) visit(schema *value, base, from string) {
 			l.refs = append(l.refs, reference{m.name, m.value.text, m.value.at, base, from})
 		case m.name == "$anchor", m.name == "$dynamicAnchor":
 			l.anchor(schema, m, base, from)
+		case m.name == "format" && !slices.Contains(formats, m.value.text):
+			l.wrong(from, m.value.at, "format %q is not known%s", shorten(m.value.text), knownFormats(m.value.text))
 		case m.name == "$schema" && strings.TrimSuffix(m.value.text, "#") != draft+"schema":
 			l.wrong(from, m.value.at, "$schema must be %sschema, the dialect that leat reads, not %q",
 				draft, shorten(m.value.text))
 		}
 	}
+}
+
+// formats are those that the validator asserts; it passes over others, though who asserts formats must fail on those that
+// it does not know (JSON Schema 2020-12, Validation, section 7.2.3).
+var formats = strings.Fields("date date-time duration email hostname ipv4 ipv6 iri iri-reference json-pointer period " +
+	"regex relative-json-pointer semver time uri uri-reference uri-template uuid")
+
+func knownFormats(name string) string {
+	if near := problem.DidYouMean(name, formats); near != "" {
+		return near
+	}
+	return "; known are " + strings.Join(formats, ", ")
 }
 
 func (l *library) anchor(schema *value, m member, base, from string) {

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -52,13 +53,23 @@ func parsePrefixed(text string) (string, bool) {
 	return strconv.FormatUint(number, 10), err == nil
 }
 
-// inRange tells whether a number of JSON has an exponent that a double can have (RFC 7493, section 2.2). Others make
-// the validator's exact arithmetic costly, or panic.
-func inRange(number string) bool {
+// maxNumber is the longest number in characters. A double has 17 digits; the exact fractions with which schemas are
+// checked take 4 s over a million, and a million behind the point are more than they can hold.
+const maxNumber = 1000
+
+// beyondDouble says why a number of JSON is none that a double can be near (RFC 7493, section 2.2), "" where it can.
+// Others make the validator's exact arithmetic costly, or panic.
+func beyondDouble(number string) string {
+	if len(number) > maxNumber {
+		return fmt.Sprintf("a number has at most %d characters (RFC 7493, section 2.2): make it a string", maxNumber)
+	}
 	i := strings.IndexAny(number, "eE")
 	if i < 0 {
-		return true
+		return ""
 	}
 	exponent, err := strconv.Atoi(strings.TrimPrefix(number[i+1:], "+"))
-	return err == nil && -400 <= exponent && exponent <= 400
+	if err != nil || exponent < -400 || exponent > 400 {
+		return fmt.Sprintf("%s is out of the range of a number in JSON", shorten(number))
+	}
+	return ""
 }

@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -41,7 +42,6 @@ func TestAViolationSaysWhereAndWhatWouldBeRight(t *testing.T) {
 		{"enum", `{ enum: [a, b, 1, [c]] }`, `"c"`, ` must be one of "a", "b", 1, ["c"]; did you mean "a"?`},
 		{"const", `{ const: { a: "<" } }`, `2`, ` must be {"a":"<"}`},
 		{"format", `{ format: date-time }`, `"yesterday"`, " must match format date-time"},
-		{"unknown format", `{ format: colour }`, `"x"`, ""},
 		{"pattern", `{ pattern: "^a$" }`, `"b"`, ` must match pattern "^a$"`},
 		{
 			"not allowed", `{ properties: { orderId: true }, additionalProperties: false }`, `{"orderID":1,"x":2}`,
@@ -92,6 +92,24 @@ func TestAViolationSaysWhereAndWhatWouldBeRight(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Each format that a contract may name is asserted: the validator passes over those that it does not know.
+func TestEveryFormatThatIsTakenIsAsserted(t *testing.T) {
+	for format, wrong := range map[string]string{
+		"date": "2024-02-30", "date-time": "2024-05-01", "duration": "1h", "email": "a", "hostname": "a_b-",
+		"ipv4": "1.2.3", "ipv6": "1.2.3.4", "iri": "/a", "iri-reference": `a\b`, "json-pointer": "a", "period": "1h",
+		"regex": "(", "relative-json-pointer": "a", "semver": "1", "time": "10:00", "uri": "/a", "uri-reference": `a\b`,
+		"uri-template": "{", "uuid": "1",
+	} {
+		text, err := json.Marshal(wrong)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := validate(t, schema(t, `{ format: `+format+` }`), string(text)); len(got) != 1 {
+			t.Errorf("%s: %q is taken", format, wrong)
+		}
 	}
 }
 
@@ -158,6 +176,28 @@ func TestNumbersBeyondADoubleReachNoValidator(t *testing.T) {
 	}
 	if got := validate(t, schema(t, `{ minimum: 1 }`), `1e400`); got != nil {
 		t.Errorf("1e400: %v", got)
+	}
+}
+
+// The validator's exact fractions take seconds over a million digits.
+func TestNumbersOfThousandsOfDigitsReachNoValidator(t *testing.T) {
+	longest := "0." + strings.Repeat("7", 998)
+	if got := validate(t, schema(t, `{ maximum: 1 }`), longest); got != nil {
+		t.Errorf("1000 characters: %v", got)
+	}
+	_, err := contract.DecodeJSON([]byte(`{"a":[` + longest + `7]}`))
+	var wrong *jsontext.SyntacticError
+	if !errors.As(err, &wrong) || wrong.ByteOffset != 6 || !strings.Contains(err.Error(), "at most 1000 characters") {
+		t.Errorf("1001 characters: %v", err)
+	}
+	for _, file := range []string{"inline.yaml", "inline.json"} {
+		_, err = contract.Parse(file, []byte(`{ "leat": 1, "info": { "title": "T", "version": "1.0.0" }, "streams": { "a": { "events": { "e": {
+ "schema": { "maximum": `+longest+`7 },
+ "examples": [ `+longest+`7 ] } } } } }`))
+		if err == nil || !strings.HasPrefix(err.Error(), file+":2:25: ") || !strings.Contains(err.Error(), "\n"+file+":3:16: ") ||
+			strings.Count(err.Error(), "at most 1000 characters") != 2 {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 

@@ -218,8 +218,8 @@ func (r *reading) plain(v *value) {
 }
 
 func (r *reading) checkNumber(v *value) {
-	if !inRange(v.text) {
-		r.errorf(v.at, "%s is out of the range of a number in JSON", shorten(v.text))
+	if reason := beyondDouble(v.text); reason != "" {
+		r.errorf(v.at, "%s", reason)
 		v.text, v.broken = "0", true
 	}
 }

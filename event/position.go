@@ -34,7 +34,7 @@ func ParsePosition(text string) (Position, error) {
 	if len(text) > 80 {
 		text = text[:80] + "…"
 	}
-	return Position{}, fmt.Errorf("%q is not a position: one looks like b7k2-1042, as an event's id gave it", text)
+	return Position{}, fmt.Errorf("%.100q is not a position: give the id of an event, such as b7k2-1042", text)
 }
 
 // Incarnation names the unbroken life of the stream in which the event was stored.

@@ -17,7 +17,7 @@ func newConfigCommand() *cobra.Command {
 			"each value comes from: a flag wins over the environment, the environment over the file.",
 		Example: "  leat config\n" +
 			"  LEAT_DRAIN=1m leat config --config node.yaml --listen off",
-		Args: usageArgs(cobra.NoArgs),
+		Args: checkArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			loaded, err := node.Load(cmd.Flags(), os.Environ())
 			if err != nil {

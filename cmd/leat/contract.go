@@ -23,7 +23,7 @@ func newContractCheckCommand() *cobra.Command {
 			"but not built yet is told, and passes; leat serve does not start on it.",
 		Example: "  leat contract check\n" +
 			"  leat contract check orders.yaml",
-		Args: usageArgs(cobra.MaximumNArgs(1)),
+		Args: checkArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadContract(contractFile(args))
 			if err != nil {

@@ -20,7 +20,7 @@ func newDemoCommand() *cobra.Command {
 			"It takes the flags, LEAT_ variables and --config file of leat serve.",
 		Example: "  leat demo\n" +
 			"  leat demo --listen 127.0.0.1:0 --listen-admin off --listen-grpc off --data another-folder",
-		Args: usageArgs(cobra.NoArgs),
+		Args: checkArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			logger := node.NewLogger(cmd.ErrOrStderr(), slog.LevelWarn) // what goes well is to be seen on the page
 			loaded, err := node.Load(cmd.Flags(), os.Environ())

@@ -1,6 +1,11 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
 
 // Exit statuses, the same for every command.
 const (
@@ -25,12 +30,32 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// usageArgs makes a complaint about the arguments wrong usage.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &exitError{exitUsage, err}
-		}
-		return nil
+// usageError is wrong usage, and where the right one is told.
+func usageError(cmd *cobra.Command, format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf("%s (see %s --help)", fmt.Sprintf(format, args...), cmd.CommandPath())}
+}
+
+// checkArgs takes the arguments that cmd.Use names, of which those in brackets can be left out.
+func checkArgs(cmd *cobra.Command, args []string) error {
+	names := strings.Fields(cmd.Use)[1:]
+	usage := strings.Join(append([]string{"the usage is", cmd.CommandPath()}, names...), " ")
+	if len(names) == 0 {
+		usage += ", with flags alone"
 	}
+	if len(args) > len(names) {
+		return usageError(cmd, "unexpected argument %q: %s", args[len(names)], usage)
+	}
+	var missing []string
+	for _, name := range names[len(args):] {
+		if !strings.HasPrefix(name, "[") {
+			missing = append(missing, name)
+		}
+	}
+	switch len(missing) {
+	case 0:
+		return nil
+	case 1:
+		return usageError(cmd, "%s is missing: %s", missing[0], usage)
+	}
+	return usageError(cmd, "%s are missing: %s", strings.Join(missing, " and "), usage)
 }

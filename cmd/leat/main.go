@@ -26,29 +26,38 @@ func newRootCommand() *cobra.Command {
 		Short: "A contract goes in; SSE, WebSocket and gRPC streams come out",
 		Long: "leat serves the event streams that a contract file declares: over Server-Sent Events, WebSocket and gRPC,\n" +
 			"from one durable event log, so that a client that comes back misses nothing.",
-		Example: "  leat serve leat.yaml\n" +
+		Example: "  leat demo\n" +
+			"  leat serve leat.yaml\n" +
 			"  leat tail orders\n" +
 			"  leat contract check leat.yaml",
 	}, newServeCommand(), newDemoCommand(), newPublishCommand(), newTailCommand(), newContractCommand(), newConfigCommand(), newVersionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
+	// A group runs only to show its help: "leat [flags]" is not a thing to do.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if not .HasAvailableSubCommands}}", 1))
 	root.SetFlagErrorFunc(flagError)
 	return root
 }
 
 func flagError(cmd *cobra.Command, err error) error {
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		wanted := map[string]string{"int": "a whole number", "bool": "true or false"}
+		if want := wanted[invalid.GetFlag().Value.Type()]; want != "" {
+			return usageError(cmd, "--%s: %q is not %s", invalid.GetFlag().Name, invalid.GetValue(), want)
+		}
+	}
 	near := ""
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		var known []string
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) { known = append(known, flag.Name) })
 		near = problem.DidYouMean(unknown.GetSpecifiedName(), known)
 	}
-	return &exitError{exitUsage, fmt.Errorf("%w%s (see %s --help)", err, near, cmd.CommandPath())}
+	return usageError(cmd, "%v%s", err, near)
 }
 
 // newGroup makes a command that is only there for its subcommands: alone it shows its help.
 func newGroup(group *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	group.AddCommand(commands...)
-	group.Args = usageArgs(func(_ *cobra.Command, args []string) error {
+	group.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil
 		}
@@ -56,9 +65,8 @@ func newGroup(group *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 		for _, command := range group.Commands() {
 			known = append(known, command.Name())
 		}
-		return fmt.Errorf("unknown command %q%s (see %s --help)",
-			args[0], problem.DidYouMean(args[0], known), group.CommandPath())
-	})
+		return usageError(group, "unknown command %q%s", args[0], problem.DidYouMean(args[0], known))
+	}
 	group.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	return group
 }

@@ -80,7 +80,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 			break
 		}
 		if len(words) != 3 || words[0] != "leat:" {
-			ts.Fatalf("%s printed %q, want leat: LISTENER URL", name, line)
+			ts.Fatalf("%s printed %q, want leat: LISTENER ADDRESS", name, line)
 		}
 		ts.Setenv(name+"_"+words[1], words[2])
 		ts.Setenv(name+"_"+words[1]+"_host", strings.TrimPrefix(words[2], "http://"))
@@ -148,12 +148,17 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 // exitStatus runs a command and checks with which status it ends:
 //
 //	status STATUS COMMAND…
+//
+// Where $INPUT names a file, that is its standard input.
 func exitStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: status STATUS COMMAND…")
 	}
 	cmd := command(ts, args[1:])
 	cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
+	if input := ts.Getenv("INPUT"); input != "" {
+		cmd.Stdin = strings.NewReader(ts.ReadFile(input))
+	}
 	tooLate := time.AfterFunc(within, func() { _ = cmd.Process.Kill() })
 	defer tooLate.Stop()
 	checkStatus(ts, cmd.Run(), args[0])

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,10 +24,10 @@ func newPublishCommand() *cobra.Command {
 		Example: `  leat publish orders order.shipped '{"orderId":"or_12345","when":"2024-05-01T10:00:00Z"}'
   leat publish orders order.shipped < shipped.json
   leat publish chat messageReceived '{"user":"Alice","text":"Hello!"}' --key room-1`,
-		Args: usageArgs(cobra.RangeArgs(2, 3)),
+		Args: checkArgs,
 	}
 	server := addServerFlag(cmd)
-	cmd.Flags().StringVar(&key, "key", "", "the event's `KEY`, where the contract does not find it in the data")
+	cmd.Flags().StringVar(&key, "key", "", "the event's `KEY`, on a stream whose contract says \"key: path\"")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if cmd.Flags().Changed("key") {
 			if _, err := event.ParseKey(key); err != nil {
@@ -60,7 +61,8 @@ const maxInput = 16 << 20
 // eventData is DATA, or what standard input has.
 func eventData(cmd *cobra.Command, args []string) (json.RawMessage, error) {
 	if len(args) > 0 && args[0] != "-" {
-		return json.RawMessage(args[0]), nil
+		data := json.RawMessage(args[0])
+		return data, checkData("DATA is", data)
 	}
 	in := cmd.InOrStdin()
 	if file, ok := in.(*os.File); ok && term.IsTerminal(file.Fd()) {
@@ -71,9 +73,21 @@ func eventData(cmd *cobra.Command, args []string) (json.RawMessage, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read standard input: %w", err)
 	case len(data) > maxInput:
-		return nil, fmt.Errorf("standard input has more than %d MiB: publish reads one event", maxInput>>20)
-	case len(data) == 0:
+		return nil, &exitError{exitUsage, fmt.Errorf("standard input has more than %d MiB: publish reads one event", maxInput>>20)}
+	case len(bytes.TrimSpace(data)) == 0:
 		return nil, &exitError{exitUsage, errors.New("standard input was empty: give the event's data as JSON there, or as DATA")}
 	}
-	return data, nil
+	return data, checkData("standard input is", data)
+}
+
+// checkData tells of what is no JSON before a server is asked.
+func checkData(what string, data []byte) error {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return &exitError{exitUsage, fmt.Errorf("%s empty: give the event's data as JSON", what)}
+	}
+	err := json.Unmarshal(data, new(json.RawMessage))
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return &exitError{exitUsage, fmt.Errorf("%s not valid JSON at byte %d: %w", what, syntax.Offset, err)}
+	}
+	return err
 }

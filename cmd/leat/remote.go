@@ -18,7 +18,7 @@ func addServerFlag(cmd *cobra.Command) *string {
 	if server == "" {
 		server = defaultServer
 	}
-	return cmd.Flags().String("server", server, "`URL` of the server's public listener (LEAT_SERVER)")
+	return cmd.Flags().String("server", server, "`URL` of the server's public listener; the default is LEAT_SERVER where that is set")
 }
 
 // newClient makes the client of the server that --server names.

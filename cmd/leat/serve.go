@@ -26,7 +26,7 @@ func newServeCommand() *cobra.Command {
 		Example: "  leat serve\n" +
 			"  leat serve orders.yaml --listen 127.0.0.1:0 --data /var/lib/leat\n" +
 			"  LEAT_DRAIN=1m leat serve orders.yaml --listen :8080 --allow-anonymous",
-		Args: usageArgs(cobra.MaximumNArgs(1)),
+		Args: checkArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			logger := node.NewLogger(cmd.ErrOrStderr(), slog.LevelInfo)
 			loaded, err := node.Load(cmd.Flags(), os.Environ())

@@ -36,7 +36,7 @@ func newTailCommand() *cobra.Command {
   leat tail orders --since 10m --event-types order.shipped,order.cancelled
   leat tail orders --key or_12345 --after earliest
   leat tail telemetry --last 100 --json | jq .data`,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: checkArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			subscription, err := flags.subscription(cmd, args[0])
 			if err != nil {
@@ -47,14 +47,14 @@ func newTailCommand() *cobra.Command {
 	}
 	flags.server = addServerFlag(cmd)
 	set := cmd.Flags()
-	set.StringVar(&flags.transport, "transport", "sse", "the `WIRE`: sse (plain HTTP), websocket or grpc")
-	set.StringVar(&flags.after, "after", "", "begin after this `POSITION`, or with \"earliest\" (default \"latest\")")
+	set.StringVar(&flags.transport, "transport", "sse", "get the events over this `WIRE`: sse (plain HTTP), websocket or grpc")
+	set.StringVar(&flags.after, "after", "", "begin after this `POSITION`, or at \"earliest\" or \"latest\" (default \"latest\")")
 	set.StringVar(&flags.since, "since", "", "begin with what was stored at this `TIME` (RFC 3339) or this long ago (10m)")
-	set.IntVar(&flags.last, "last", 0, "begin with the last `N` events that match")
+	set.IntVar(&flags.last, "last", 0, fmt.Sprintf("begin with the last `N` events that match, at most %d", client.MaxLast))
 	set.StringSliceVar(&flags.eventTypes, "event-types", nil, "only these `TYPES`, comma-separated")
 	set.StringVar(&flags.key, "key", "", "only this `KEY`")
 	set.BoolVar(&flags.allKeys, "all-keys", false, "every room of a stream whose contract says \"key: path\"")
-	set.BoolVar(&flags.json, "json", false, "print envelopes, one a line")
+	set.BoolVar(&flags.json, "json", false, "print each event as JSON, with its id, type, key and time, one a line")
 	return cmd
 }
 
@@ -83,8 +83,8 @@ func (f *tailFlags) subscription(cmd *cobra.Command, stream string) (client.Subs
 		return s, fmt.Errorf("%s: give one of them, a tail begins in one place", strings.Join(starts, " and "))
 	case cmd.Flags().Changed("after") && f.after == "":
 		return s, errors.New("--after is empty: give a position, \"earliest\" or \"latest\"")
-	case cmd.Flags().Changed("last") && f.last < 1:
-		return s, fmt.Errorf("--last %d: give 1 or more", f.last)
+	case cmd.Flags().Changed("last") && (f.last < 1 || f.last > client.MaxLast):
+		return s, fmt.Errorf("--last %d: give a number from 1 to %d", f.last, client.MaxLast)
 	case cmd.Flags().Changed("event-types") && len(f.eventTypes) == 0:
 		return s, errors.New("--event-types is empty: give one type or more, or leave it out for all")
 	case cmd.Flags().Changed("key") && f.allKeys:
@@ -94,6 +94,11 @@ func (f *tailFlags) subscription(cmd *cobra.Command, stream string) (client.Subs
 	if cmd.Flags().Changed("key") {
 		if _, err = event.ParseKey(f.key); err != nil {
 			return s, fmt.Errorf("--key: %w", err)
+		}
+	}
+	if f.after != "" && f.after != "earliest" && f.after != "latest" {
+		if _, err = event.ParsePosition(f.after); err != nil {
+			return s, fmt.Errorf("--after: %w, or \"earliest\" or \"latest\"", err)
 		}
 	}
 	if cmd.Flags().Changed("since") {
@@ -107,7 +112,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
-	t, err := time.Parse(time.RFC3339, text)
+	t, err := event.ParseTime(text)
 	if err != nil {
 		return t, fmt.Errorf("--since %q: give a time like 2024-05-01T10:00:00Z, or how long ago, like 10m", text)
 	}

@@ -13,7 +13,7 @@ func newVersionCommand() *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version, the commit and the Go that built it",
 		Example: "  leat version",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:    checkArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, ok := debug.ReadBuildInfo()
 			if !ok {

@@ -86,7 +86,7 @@ func TestWhatToTryNamesTheAddressesThatThereAre(t *testing.T) {
 		"curl -N " + d.addresses.Public + "/events/orders\n",
 		"leat tail telemetry --last 5 --server " + d.addresses.Public + "\n",
 		"websocat ws://" + strings.TrimPrefix(d.addresses.Public, "http://") + "/ws/prices\n",
-		strings.TrimPrefix(d.addresses.GRPC, "http://") + " leat.v1.StreamService/Subscribe\n",
+		" " + d.addresses.GRPC + " leat.v1.StreamService/Subscribe\n",
 		"curl " + d.addresses.Admin + "/metrics\n",
 	} {
 		if !strings.Contains(guide, want) {

@@ -50,7 +50,7 @@ func (d *Demo) suggestions(a node.Addresses) []suggestion {
 		add("tail", "%s tail telemetry --last 5%s", d.Command, at)
 		add("websocket", "websocat ws://%s/ws/prices", host)
 	}
-	if grpc := strings.TrimPrefix(orElse(a.GRPC, a.Public), "http://"); grpc != "" {
+	if grpc := orElse(a.GRPC, strings.TrimPrefix(a.Public, "http://")); grpc != "" {
 		add("grpc", `grpcurl -plaintext -d '{"stream":"orders","last":3}' %s leat.v1.StreamService/Subscribe`, grpc)
 	}
 	if a.Admin != "" {

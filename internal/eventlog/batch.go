@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
@@ -147,24 +148,31 @@ func (s *Stream) firstAnswer(ctx context.Context, r *Record) ([]Appended, error)
 	if err != nil || !found[0].Duplicate {
 		return nil, err
 	}
-	first := found[0].Position.Sequence()
+	all, _, err := s.FirstAnswer(ctx, found[0].Position)
+	return all, err
+}
+
+// FirstAnswer gives what a request got whose first event is at a position, and whether it was a batch; nil where the log
+// does not have that event any more.
+func (s *Stream) FirstAnswer(ctx context.Context, at event.Position) (all []Appended, batch bool, err error) {
+	first := at.Sequence()
 	m, err := s.next(ctx, first)
 	if err != nil || m == nil {
-		return nil, err
+		return nil, false, err
 	}
-	n := 1
-	if at, _, err := place(m); err != nil {
-		return nil, err
-	} else if text := m.Header.Get(batchHeader); at != first {
-		return nil, nil
-	} else if text != "" { // else it was stored alone
+	found, _, err := place(m)
+	if err != nil || found != first {
+		return nil, false, err
+	}
+	n, text := 1, m.Header.Get(batchHeader)
+	if text != "" { // else it was stored alone
 		if n, err = strconv.Atoi(text); err != nil {
-			return nil, fmt.Errorf("event log: stream %s: batch of %q events: %w", s.name, text, err)
+			return nil, false, fmt.Errorf("event log: stream %s: batch of %q events: %w", s.name, text, err)
 		}
 	}
-	all := make([]Appended, n)
+	all = make([]Appended, n)
 	for i := range all {
 		all[i] = Appended{s.position(first + uint64(i)), true}
 	}
-	return all, nil
+	return all, text != "", nil
 }

@@ -286,6 +286,30 @@ func TestConcurrentRepeatsOfARequestStoreItOnce(t *testing.T) {
 	}
 }
 
+func TestTheFirstAnswerIsToldAsLongAsTheLogHasItsEvent(t *testing.T) {
+	s := stream(t, open(t, t.TempDir()), logtest.Stream(contract.Disk))
+	alone, err := s.Append(t.Context(), logtest.Record("a", 0), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	together, err := s.AppendBatch(t.Context(), []eventlog.Record{logtest.Record("a", 1), logtest.Record("a", 2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, first := range [][]eventlog.Appended{{alone}, together} {
+		got, batch, err := s.FirstAnswer(t.Context(), first[0].Position)
+		if err != nil || len(got) != len(first) || got[0] != (eventlog.Appended{Position: first[0].Position, Duplicate: true}) || batch != (len(first) > 1) {
+			t.Errorf("got %v, a batch: %v, %v, want %v", got, batch, err, first)
+		}
+	}
+	if err := s.Remove(t.Context(), together[0].Position.Sequence()); err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := s.FirstAnswer(t.Context(), together[0].Position); got != nil || err != nil {
+		t.Errorf("of an event that is gone: got %v, %v", got, err)
+	}
+}
+
 func TestARetentionThatTheDiskCannotHoldIsToldAndStarts(t *testing.T) {
 	var lines bytes.Buffer
 	l, err := eventlog.Open(t.Context(), eventlog.Options{Dir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelWarn}))})

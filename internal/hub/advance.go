@@ -93,23 +93,29 @@ func (s *Subscriber) takeGap() *event.Event {
 // and has something; an error says that it has waited long enough.
 func (s *Subscriber) readPast(ctx context.Context, last uint64, take func(*block) uint64) error {
 	st := s.stream
-	began := time.Now()
+	began, warned := time.Now(), false
 	for reads := 1; ; reads++ {
 		v, err := st.history.read(ctx, s.key, s.at, !s.read)
 		done := false
-		if err == nil {
+		if err == nil && !s.over(ctx) {
 			done, err = s.takePast(ctx, v, last, reads >= emptyReads, take)
 		}
 		switch {
-		case done, ctx.Err() != nil, s.connection != nil && s.connection.Reason() != "":
+		case done, s.over(ctx):
 			return nil // the caller sees which
-		case reads == 1:
-			st.logger.Warn("the event log gives nothing to a reader; trying again", "after", s.at, "error", err)
+		case err != nil && !warned:
+			warned = true
+			st.logger.Warn("the event log does not answer a reader; trying again", "after", s.at, "error", err)
 		case time.Since(began) > logPatience:
 			return errUnreadable
 		}
 		pause(ctx, logRetry)
 	}
+}
+
+// over tells whether nobody waits any more for what is read: the client has left, or the server ends the connection.
+func (s *Subscriber) over(ctx context.Context) bool {
+	return ctx.Err() != nil || s.connection != nil && s.connection.Reason() != ""
 }
 
 // takePast moves the cursor over what was read, nil where the log gave nothing; it returns false where that proves
@@ -133,6 +139,7 @@ func (s *Subscriber) takePast(ctx context.Context, v *volume, last uint64, sure 
 	case !sure:
 		return false, nil
 	default:
+		s.stream.logger.Warn("the event log has lost events; who reads is told of a gap", "after", s.at, "to", last)
 		s.skip(last, event.GapExpired)
 	}
 	s.read = true

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -11,11 +12,12 @@ import (
 // An asker asks a stream's log for its state. Requests that come while one is under way wait for the next one
 // together: an answer begun before a request might not know what was acknowledged in between.
 type asker struct {
-	ask func(context.Context) (eventlog.State, error) // set once
-	wg  *sync.WaitGroup                               // set once: the hub waits for what is under way
+	ask   func(context.Context) (eventlog.State, error) // set once
+	group sync.WaitGroup                                // of run; added to only before ended is set
 
 	mu      sync.Mutex // guards the fields below; the innermost lock
 	running bool
+	ended   bool
 	next    *answer
 }
 
@@ -25,19 +27,26 @@ type answer struct {
 	err   error
 }
 
+// errEnded is for requests that come when the hub is gone: HTTP servers around it end by themselves.
+var errEnded = errors.New("the hub has ended")
+
 // stateTimeout bounds one round trip to the log.
 const stateTimeout = 5 * time.Second
 
 // state gives what the log says to a question asked from now on.
 func (a *asker) state(ctx context.Context) (eventlog.State, error) {
 	a.mu.Lock()
+	if a.ended {
+		a.mu.Unlock()
+		return eventlog.State{}, errEnded
+	}
 	if a.next == nil {
 		a.next = &answer{done: make(chan struct{})}
 	}
 	mine := a.next
 	if !a.running {
 		a.running = true
-		a.wg.Go(a.run)
+		a.group.Go(a.run)
 	}
 	a.mu.Unlock()
 	select {
@@ -46,6 +55,14 @@ func (a *asker) state(ctx context.Context) (eventlog.State, error) {
 	case <-ctx.Done():
 		return eventlog.State{}, context.Cause(ctx)
 	}
+}
+
+// end takes no more questions, and waits for the answer to the last one.
+func (a *asker) end() {
+	a.mu.Lock()
+	a.ended = true
+	a.mu.Unlock()
+	a.group.Wait()
 }
 
 // run answers until nobody waits.

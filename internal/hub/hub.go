@@ -46,7 +46,6 @@ type Hub struct {
 	metrics  *metrics
 	streams  map[string]*stream // all there before Run
 	names    []string           // of the streams, in the order of the contract
-	asking   sync.WaitGroup     // questions to the log that are under way
 	draining chan struct{}      // closed when Drain begins
 	empty    chan struct{}      // closed when the last connection has gone, draining
 
@@ -69,7 +68,7 @@ func New(o Options) *Hub {
 
 // Add gives the hub a stream; all are added before Run.
 func (h *Hub) Add(s *contract.Stream, log Log) {
-	h.streams[s.Name] = newStream(s, log, h.options, &h.asking)
+	h.streams[s.Name] = newStream(s, log, h.options)
 	h.names = append(h.names, s.Name)
 }
 
@@ -80,7 +79,9 @@ func (h *Hub) Run(ctx context.Context) error {
 		g.Go(func() error { return st.run(ctx) })
 	}
 	err := g.Wait()
-	h.asking.Wait()
+	for _, st := range h.streams {
+		st.asker.end()
+	}
 	return err
 }
 
@@ -97,7 +98,7 @@ func (h *Hub) stream(name string) (*stream, error) {
 	if st := h.streams[name]; st != nil {
 		return st, nil
 	}
-	return nil, problem.New(problem.NotFound, "no stream %q in the contract%s (streams: %s)",
+	return nil, problem.New(problem.NotFound, "no stream %.100q in the contract%s (streams: %s)",
 		name, problem.DidYouMean(name, h.names), strings.Join(h.names, ", "))
 }
 

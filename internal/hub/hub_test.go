@@ -43,14 +43,19 @@ type bench struct {
 
 // inBubble runs a test with a hub of one stream.
 func inBubble(t *testing.T, stream string, o hub.Options, test func(b *bench)) {
+	o.Logger = slog.New(slog.DiscardHandler)
+	inBubbleOn(t, stream, o, func(l *memlog.Log) hub.Log { return l }, test)
+}
+
+// inBubbleOn is inBubble with a logger, and a log that is not quite the in-memory one.
+func inBubbleOn(t *testing.T, stream string, o hub.Options, wrap func(*memlog.Log) hub.Log, test func(b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		c, err := contract.Parse("leat.yaml", []byte(contractText))
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.Logger = slog.New(slog.DiscardHandler)
 		b := &bench{t: t, hub: hub.New(o), log: memlog.New(c.Stream(stream)), name: stream, ran: make(chan error, 1)}
-		b.hub.Add(c.Stream(stream), b.log)
+		b.hub.Add(c.Stream(stream), wrap(b.log))
 		ctx, stop := context.WithCancel(context.Background())
 		b.stop = stop
 		go func() { b.ran <- b.hub.Run(ctx) }()

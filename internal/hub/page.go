@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
@@ -17,8 +16,9 @@ type Page struct {
 	Gap    *event.Gap     // nil where nothing is missing
 }
 
-// Page gives at most limit matching events, and waits up to wait for the first one when there is none.
-func (h *Hub) Page(ctx context.Context, sub Subscription, limit int, wait time.Duration) (*Page, error) {
+// Page gives at most limit matching events, and waits for the first one when there is none, until waiting ends. It is
+// made whole, and needs ctx for that.
+func (h *Hub) Page(ctx, waiting context.Context, sub Subscription, limit int) (*Page, error) {
 	if h.isDraining() {
 		return nil, errDraining()
 	}
@@ -28,8 +28,6 @@ func (h *Hub) Page(ctx context.Context, sub Subscription, limit int, wait time.D
 	}
 	defer s.Close()
 	p := &Page{Next: s.stream.position(s.at)}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	for len(p.Events) < limit {
 		if s.gap != nil {
 			if len(p.Events) > 0 {
@@ -54,7 +52,7 @@ func (h *Hub) Page(ctx context.Context, sub Subscription, limit int, wait time.D
 			return p.end(s), nil
 		}
 		caughtUp := s.at >= s.liveAt && s.gap == nil
-		if caughtUp && (len(p.Events) > 0 || p.Gap != nil || wait == 0) || !h.awaitEvent(ctx, s, timer.C, caughtUp) {
+		if caughtUp && (len(p.Events) > 0 || p.Gap != nil || waiting.Err() != nil) || !h.awaitEvent(ctx, waiting, s, caughtUp) {
 			break
 		}
 	}
@@ -84,14 +82,14 @@ func (p *Page) end(s *Subscriber) *Page {
 
 // awaitEvent waits for something new, until the time is over or the node drains; false says that the page is done.
 // A page that the tail has not reached yet waits for it in any case.
-func (h *Hub) awaitEvent(ctx context.Context, s *Subscriber, timeout <-chan time.Time, caughtUp bool) bool {
+func (h *Hub) awaitEvent(ctx, waiting context.Context, s *Subscriber, caughtUp bool) bool {
 	if !caughtUp {
-		ctx, cancel := context.WithTimeout(ctx, stateTimeout)
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeout(ctx, stateTimeout)
 		defer cancel()
-		s.wait(ctx, nil, h.draining)
-		return ctx.Err() == nil && !h.isDraining()
 	}
-	return !s.wait(ctx, timeout, h.draining) && !h.isDraining()
+	s.wait(waiting, nil, h.draining)
+	return waiting.Err() == nil && !h.isDraining()
 }
 
 // tell takes the subscriber's gap into the page. Of two gaps in a row the page tells one that covers both.

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
@@ -60,13 +59,13 @@ func (p *Params) key(s *contract.Stream) (event.Key, error) {
 			all = true
 		case "false":
 		default:
-			return event.Key{}, problem.New(problem.Malformed, "%s is %q; it is true or false", allKeys, *p.AllKeys)
+			return event.Key{}, problem.New(problem.Malformed, "%s is %.100q; it is true or false", allKeys, *p.AllKeys)
 		}
 	}
 	switch {
 	case all && !s.Key.Path:
 		return event.Key{}, problem.New(problem.Malformed,
-			"%s is for streams whose contract says key: path, and %q is none; without a key you get all of it", allKeys, s.Name)
+			"%s is for streams whose contract says key: path, and that of %q does not: leave it out to get every key", allKeys, s.Name)
 	case all && p.Key != nil:
 		return event.Key{}, problem.New(problem.Malformed, "%s and a key contradict each other: give one of them", allKeys)
 	case all, p.Key == nil && !s.Key.Path:
@@ -75,7 +74,7 @@ func (p *Params) key(s *contract.Stream) (event.Key, error) {
 		return event.MustKey(contract.DefaultRoom), nil
 	case s.Key.IsZero():
 		return event.Key{}, problem.New(problem.NotFound,
-			"stream %q has no keys, so there is no %q in it: subscribe without a key", s.Name, *p.Key)
+			"stream %q has no keys, so there is no %.100q in it: subscribe without a key", s.Name, *p.Key)
 	}
 	key, err := event.ParseKey(*p.Key)
 	if err != nil {
@@ -96,9 +95,9 @@ func (p *Params) types(s *contract.Stream) (map[string]bool, error) {
 			t = strings.TrimSpace(t)
 			switch {
 			case t == "":
-				return nil, problem.New(problem.Malformed, "%s is empty or has an empty name; event types of %q: %s", name, s.Name, known)
+				return nil, problem.New(problem.Malformed, "%s is empty, or a name in it is; event types of %q: %s", name, s.Name, known)
 			case s.Event(t) == nil:
-				return nil, problem.New(problem.Malformed, "%s: no event type %q in stream %q%s (event types: %s)",
+				return nil, problem.New(problem.Malformed, "%s: no event type %.100q in stream %q%s (event types: %s)",
 					name, t, s.Name, problem.DidYouMean(t, s.EventNames()), known)
 			}
 			types[t] = true
@@ -144,19 +143,19 @@ func (p *Params) named() (Start, error) {
 		}
 		after, err := event.ParsePosition(*p.After)
 		if err != nil {
-			return Start{}, problem.New(problem.Malformed, `after: %w; it can also be "earliest" or "latest"`, err)
+			return Start{}, problem.New(problem.Malformed, `after: %w, or "earliest" or "latest"`, err)
 		}
 		return Start{Kind: StartAfter, After: after, Asked: *p.After}, nil
 	case p.Since != nil:
-		since, err := time.Parse(time.RFC3339, strings.ToUpper(*p.Since)) // t and z may be lower case
+		since, err := event.ParseTime(*p.Since)
 		if err != nil {
-			return Start{}, problem.New(problem.Malformed, "since is %q; it is a time as in RFC 3339, such as 2024-05-01T10:00:00Z (in a URL, + is written %%2B)", *p.Since)
+			return Start{}, problem.New(problem.Malformed, "since: %w (in a URL, + is written %%2B)", err)
 		}
 		return Start{Kind: StartSince, Since: since}, nil
 	case p.Last != nil:
 		last, err := strconv.Atoi(*p.Last)
 		if err != nil || last < 1 || last > MaxLast {
-			return Start{}, problem.New(problem.Malformed, "last is %q; it is a number from 1 to %d", *p.Last, MaxLast)
+			return Start{}, problem.New(problem.Malformed, "last is %.100q; it is a number from 1 to %d", *p.Last, MaxLast)
 		}
 		return Start{Kind: StartLast, Last: last}, nil
 	}

@@ -2,11 +2,31 @@ package hub
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/eventlog"
 	"github.com/leatstream/leat/internal/problem"
 )
+
+// StartPosition is where a subscription would start, for a client that is refused and comes back later: so it skips
+// nothing that is stored meanwhile. It is the newest position for latest, the one just before the first event for
+// earliest, since and last, and the asked one for a client that resumes, which the log need not know; zero where it
+// asked with something that is no position, and on streams of durability none.
+func (h *Hub) StartPosition(ctx context.Context, sub Subscription) (event.Position, error) {
+	if sub.Start.Kind == StartAfter {
+		return sub.Start.After, nil
+	}
+	st, err := h.stream(sub.Stream.Name)
+	if err != nil {
+		return event.Position{}, err
+	}
+	s := &Subscriber{cursor: cursor{filter: filter{sub.Key, sub.Types}}, stream: st}
+	if err := s.start(ctx, sub.Start); err != nil {
+		return event.Position{}, fmt.Errorf("stream %s: %w", st.contract.Name, err)
+	}
+	return s.told, nil
+}
 
 // start finds where a subscription begins in what the log holds, and sets what the subscriber is told first.
 func (s *Subscriber) start(ctx context.Context, start Start) error {

@@ -38,7 +38,7 @@ type stream struct {
 	listening chan struct{}
 }
 
-func newStream(s *contract.Stream, log Log, o Options, wg *sync.WaitGroup) *stream {
+func newStream(s *contract.Stream, log Log, o Options) *stream {
 	st := &stream{
 		contract: s,
 		log:      log,
@@ -55,7 +55,7 @@ func newStream(s *contract.Stream, log Log, o Options, wg *sync.WaitGroup) *stre
 
 		listening: make(chan struct{}),
 	}
-	st.asker = asker{ask: log.State, wg: wg}
+	st.asker.ask = log.State
 	st.lineage.Store(&eventlog.Lineage{})
 	return st
 }

@@ -10,6 +10,32 @@ import (
 	"github.com/leatstream/leat/internal/problem"
 )
 
+// publish stores what one request has, which is one event unless it has several. It gives what to answer: the results,
+// and whether they are those of several. A repeat of an idempotent request gets what the first one got, however many events
+// each has.
+func (in *Ingest) publish(ctx context.Context, stream string, events []Event, several bool, o Options) (_ []Result, many bool, err error) {
+	var results []Result
+	if several {
+		results, err = in.PublishAll(ctx, stream, events, o)
+	} else {
+		results = make([]Result, 1)
+		results[0], err = in.Publish(ctx, stream, events[0], o)
+	}
+	if err != nil || o.IdempotencyKey == "" || !results[0].Duplicate {
+		return results, several, err
+	}
+	s := in.streams[stream]
+	first, many, err := s.log.FirstAnswer(ctx, results[0].ID)
+	if err != nil || first == nil {
+		return results, several, err
+	}
+	results = make([]Result, len(first))
+	for i, a := range first {
+		results[i] = s.result(a)
+	}
+	return results, many, nil
+}
+
 // PublishAll stores the events whole or not at all. It gives one result an event, but for a repeat of an idempotent
 // request: then those of the first one, however many it had.
 func (in *Ingest) PublishAll(ctx context.Context, stream string, events []Event, o Options) ([]Result, error) {

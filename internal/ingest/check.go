@@ -1,9 +1,7 @@
 package ingest
 
 import (
-	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -58,10 +56,6 @@ func (c *checker) check(e Event, pathKey event.Key) (eventlog.Record, error) {
 	if err != nil {
 		return eventlog.Record{}, notJSON("data", err)
 	}
-	if pointer, ok := longNumber(data); ok {
-		return eventlog.Record{}, problem.New(problem.Malformed,
-			"the number at /data%s has more than %d characters, which no receiver keeps (RFC 7493, section 2.2): publish it as a string", pointer, maxNumber)
-	}
 
 	record := eventlog.Record{Type: t.Type, Data: text}
 	violations := t.violations(data)
@@ -96,7 +90,7 @@ func (c *checker) eventType(name string) (checkedType, error) {
 	if _, err := event.ParseType(name); name == "" {
 		violation.Detail = "is required, one of: " + strings.Join(known, ", ")
 	} else if err != nil {
-		violation.Detail = err.Error()
+		violation.Detail = strings.TrimPrefix(err.Error(), "type ") // the pointer says it
 	} else {
 		violation.Detail = fmt.Sprintf("%q is no event type of stream %q%s (its types: %s)",
 			name, c.contract.Name, problem.DidYouMean(name, known), strings.Join(known, ", "))
@@ -141,41 +135,16 @@ func names(violations []problem.Violation, pointer string) bool {
 	return false
 }
 
-// parseTime reads RFC 3339, of which section 5.6 allows lower case letters.
+// parseTime reads the time of an event.
 func parseTime(text string) (time.Time, error) {
-	var t time.Time
-	if err := t.UnmarshalText([]byte(strings.ToUpper(text))); err != nil {
-		return time.Time{}, fmt.Errorf("%q is not a time of RFC 3339, such as 2024-05-01T10:00:00Z", brief(text))
+	t, err := event.ParseTime(text)
+	if err != nil {
+		return time.Time{}, err
 	}
 	// Subscribers get it in UTC, in a form that has four digits for the year. The zero time is what some languages
 	// have where none was set.
-	if t = t.UTC(); t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
+	if t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}, fmt.Errorf("%q does not lie between 0001-01-01T00:00:00Z and the year 10000", brief(text))
 	}
 	return t, nil
-}
-
-// maxNumber is the longest number in characters. A double has 17 digits; the exact fractions with which schemas are
-// checked take 4 s over a million, and a million behind the point are more than they can hold.
-const maxNumber = 1000
-
-// longNumber finds a number that is too long, and gives a pointer into data.
-func longNumber(data any) (pointer string, found bool) {
-	switch v := data.(type) {
-	case json.Number:
-		return "", len(v) > maxNumber
-	case []any:
-		for i, item := range v {
-			if pointer, found = longNumber(item); found {
-				return "/" + strconv.Itoa(i) + pointer, true
-			}
-		}
-	case map[string]any:
-		for name, member := range v {
-			if pointer, found = longNumber(member); found {
-				return "/" + pointerEscape.Replace(name) + pointer, true
-			}
-		}
-	}
-	return "", false
 }

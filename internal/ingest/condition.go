@@ -118,7 +118,7 @@ func idempotencyKey(value string) (string, error) {
 		}
 	}
 	if key == "" {
-		return "", problem.New(problem.Malformed, "Idempotency-Key: it is empty: it has 1 to %d bytes", maxIdempotencyKey)
+		return "", problem.New(problem.Malformed, "Idempotency-Key is empty: it has 1 to %d bytes", maxIdempotencyKey)
 	}
 	return key, nil
 }

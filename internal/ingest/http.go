@@ -85,18 +85,14 @@ func (in *Ingest) answer(w http.ResponseWriter, r *http.Request) (*answer, error
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishWithin)
 	defer cancel()
-	if several {
-		results, err := in.PublishAll(ctx, stream, events, o)
-		if err != nil {
-			return nil, err
-		}
-		return manyAnswer(results), nil
-	}
-	result, err := in.Publish(ctx, stream, events[0], o)
+	results, many, err := in.publish(ctx, stream, events, several, o)
 	if err != nil {
 		return nil, err
 	}
-	return singleAnswer(result), nil
+	if many {
+		return manyAnswer(results), nil
+	}
+	return singleAnswer(results[0]), nil
 }
 
 // A form is how a body carries events.

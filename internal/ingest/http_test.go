@@ -192,22 +192,30 @@ func TestARepeatIsAnsweredAsTheFirst(t *testing.T) {
 			t.Errorf("array of %d after one of 3: %d %s", n, again.Status, again.Text)
 		}
 	}
-	if again := single("b"); again.Status != 200 || again.ID != batch.IDs[0] || !again.Duplicate {
+	if again := single("b"); again.Status != 200 || again.ID != "" || fmt.Sprint(again.IDs) != fmt.Sprint(batch.IDs) ||
+		!again.Duplicate || again.Header.Get("ETag") != "" {
 		t.Errorf("single after an array: %d %s", again.Status, again.Text)
 	}
-	if again := array("a", 3); again.Status != 200 || fmt.Sprint(again.IDs) != fmt.Sprint([]string{first.ID}) || !again.Duplicate {
-		t.Errorf("array after a single: %d %s", again.Status, again.Text)
+	for _, n := range []int{3, 1} {
+		if again := array("a", n); again.Status != 200 || again.ID != first.ID || again.IDs != nil || !again.Duplicate ||
+			again.Header.Get("ETag") != `"`+first.ID+`"` {
+			t.Errorf("array of %d after a single: %d %s", n, again.Status, again.Text)
+		}
+	}
+	one := array("c", 1)
+	if again := single("c"); again.Status != 200 || len(one.IDs) != 1 || fmt.Sprint(again.IDs) != fmt.Sprint(one.IDs) || !again.Duplicate {
+		t.Errorf("single after an array of one: %d %s, then %d %s", one.Status, one.Text, again.Status, again.Text)
 	}
 	for _, key := range []string{"b#0", "b#1", `"b\"#0"`, "rb#0", "b#"} {
 		if other := single(key); other.Status != 201 {
 			t.Errorf("key %s is taken for another: %d %s", key, other.Status, other.Text)
 		}
 	}
-	if got, want := len(s.stored(t, "plain")), 1+3+5; got != want {
+	if got, want := len(s.stored(t, "plain")), 1+3+1+5; got != want {
 		t.Errorf("%d events are stored, want %d", got, want)
 	}
-	if got := s.published(t, "plain"); got != 9 {
-		t.Errorf("leat_events_published_total counts %v, want 9", got)
+	if got := s.published(t, "plain"); got != 10 {
+		t.Errorf("leat_events_published_total counts %v, want 10", got)
 	}
 }
 

@@ -31,7 +31,7 @@ func (c *checker) key(e Event, data any, pathKey event.Key) (event.Key, *problem
 	}
 	key, err := event.ParseKey(text)
 	if err != nil {
-		return event.Key{}, &problem.Violation{Pointer: place, Detail: err.Error()}
+		return event.Key{}, &problem.Violation{Pointer: place, Detail: "is not valid: " + err.Error()}
 	}
 	if !pathKey.IsZero() && pathKey != key {
 		return event.Key{}, keyViolation("is %q in the path, but %q at %s", pathKey, key, place)
@@ -52,7 +52,7 @@ func room(e Event, pathKey event.Key) (event.Key, *problem.Violation) {
 	}
 	key, err := event.ParseKey(*e.Key)
 	if err != nil {
-		return event.Key{}, keyViolation("%v", err)
+		return event.Key{}, keyViolation("is not valid: %v", err)
 	}
 	if !pathKey.IsZero() && pathKey != key {
 		return event.Key{}, keyViolation("is %q in the path, but %q in the %s", pathKey, key, e.keyPlace())
@@ -133,10 +133,7 @@ func integerText(number string) (string, bool) {
 	return text, true
 }
 
-var (
-	pointerEscape   = strings.NewReplacer("~", "~0", "/", "~1") // RFC 6901, section 3
-	pointerUnescape = strings.NewReplacer("~1", "/", "~0", "~")
-)
+var pointerUnescape = strings.NewReplacer("~1", "/", "~0", "~") // RFC 6901, section 3
 
 // pointerTokens splits a JSON Pointer.
 func pointerTokens(pointer string) []string {

@@ -24,7 +24,7 @@ func parseConfigFile(file string, text []byte) (map[string]given, []error) {
 		}
 		mapping, ok := document.Body.(ast.MapNode)
 		if !ok {
-			errs = append(errs, fmt.Errorf("%s: settings are due here, such as `listen: 127.0.0.1:8080`", at(file, document.Body)))
+			errs = append(errs, fmt.Errorf("%s: write settings here, such as `listen: 127.0.0.1:8080`", at(file, document.Body)))
 			continue
 		}
 		for entries := mapping.MapRange(); entries.Next(); {
@@ -67,7 +67,7 @@ func (s setting) nodeValues(node ast.Node) ([]string, error) {
 		return s.split(text), nil
 	}
 	if !s.list {
-		return nil, errors.New("one value is due, not a list")
+		return nil, errors.New("give one value, not a list")
 	}
 	values := make([]string, 0, len(sequence.Values))
 	for _, item := range sequence.Values {
@@ -86,7 +86,7 @@ func scalarText(node ast.Node) (string, error) {
 		return "", errors.New("a value is missing")
 	}
 	if _, ok := node.(ast.ScalarNode); !ok {
-		return "", errors.New("a plain value is due")
+		return "", errors.New("give a plain value")
 	}
 	return node.GetToken().Value, nil
 }

@@ -102,11 +102,18 @@ func (l *listener) url() string {
 	if l == nil {
 		return ""
 	}
-	return "http://" + l.Addr().String()
+	return "http://" + l.hostPort()
+}
+
+func (l *listener) hostPort() string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
 }
 
 func (b *listeners) addresses() Addresses {
-	return Addresses{Public: b.public.url(), Admin: b.admin.url(), GRPC: b.grpc.url()}
+	return Addresses{Public: b.public.url(), Admin: b.admin.url(), GRPC: b.grpc.hostPort()}
 }
 
 // close is for those that no server took over; closing one twice does no harm.

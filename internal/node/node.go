@@ -32,8 +32,11 @@ type Node struct {
 	Workers []func(context.Context, *leat.Server) error
 }
 
-// Addresses are where a node listens, as URLs; empty where a listener is off.
-type Addresses struct{ Public, Admin, GRPC string }
+// Addresses are where a node listens, as one gives them to a client; empty where a listener is off.
+type Addresses struct {
+	Public, Admin string // URLs
+	GRPC          string // HOST:PORT: with a URL grpcurl waits in vain
+}
 
 // goodbye is for clients that take longer than the drain, and then for answers under way. It is short because a
 // browser's spare connections, opened and never used, look like those until it is over.
@@ -115,9 +118,9 @@ func (n *Node) stop(ctx context.Context, server *leat.Server, fronts []front) er
 // print writes one line for each listener that is on, all at once: who has read the first can read the others.
 func (a Addresses) print(w io.Writer) error {
 	var lines strings.Builder
-	for _, line := range []struct{ name, url string }{{"public", a.Public}, {"admin", a.Admin}, {"grpc", a.GRPC}} {
-		if line.url != "" {
-			fmt.Fprintf(&lines, "leat: %s %s\n", line.name, line.url)
+	for _, line := range []struct{ name, address string }{{"public", a.Public}, {"admin", a.Admin}, {"grpc", a.GRPC}} {
+		if line.address != "" {
+			fmt.Fprintf(&lines, "leat: %s %s\n", line.name, line.address)
 		}
 	}
 	_, err := io.WriteString(w, lines.String())

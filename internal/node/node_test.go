@@ -42,7 +42,7 @@ func TestEachListenerAnswersUntilTheContextEnds(t *testing.T) {
 				}
 			}
 		}
-		conn, err := net.Dial("tcp", strings.TrimPrefix(a.GRPC, "http://"))
+		conn, err := net.Dial("tcp", a.GRPC) // what grpcurl takes: a URL would keep it waiting
 		if err != nil {
 			t.Errorf("grpc listener: %v", err)
 			return
@@ -56,10 +56,10 @@ func TestEachListenerAnswersUntilTheContextEnds(t *testing.T) {
 	if output.String() != want {
 		t.Errorf("printed %q, want %q", output.String(), want)
 	}
-	for _, url := range []string{addresses.Public, addresses.Admin, addresses.GRPC} {
-		if conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://")); err == nil {
+	for _, address := range []string{addresses.Public, addresses.Admin, addresses.GRPC} {
+		if conn, err := net.Dial("tcp", strings.TrimPrefix(address, "http://")); err == nil {
 			conn.Close()
-			t.Errorf("%s still answers", url)
+			t.Errorf("%s still answers", address)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (a *Address) UnmarshalText(text []byte) error {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return fmt.Errorf("%q is no address: HOST:PORT is due, such as 127.0.0.1:8080, or off", text)
+		return fmt.Errorf("%q is no address: give HOST:PORT, such as 127.0.0.1:8080, or off", text)
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ func parseValue(field reflect.Value, text string) error {
 	case *time.Duration:
 		value, err := time.ParseDuration(text)
 		if err != nil || value < 0 {
-			return fmt.Errorf("%q is no duration: such as 20s, 1m30s or 0s is due", text)
+			return fmt.Errorf("%q is no duration: give one such as 20s, 1m30s or 0s", text)
 		}
 		*into = value
 	default:

@@ -108,10 +108,10 @@ func TestAWrongFileIsToldByLineAndColumn(t *testing.T) {
 		{"dran: 1s\n", `:1:1: unknown setting "dran"; did you mean "drain"?`},
 		{"config: other.yaml\n", `:1:1: unknown setting "config"`},
 		{"drain:\n", ":1:8: drain: a value is missing"},
-		{"drain: {}\n", ":1:8: drain: a plain value is due"},
-		{"- drain\n", ":1:1: settings are due here"},
+		{"drain: {}\n", ":1:8: drain: give a plain value"},
+		{"- drain\n", ":1:1: write settings here"},
 		{"drain: 1s\ndrain: 2s\n", ":2:1: drain is already set at "},
-		{"drain: [1s]\n", ":1:8: drain: one value is due, not a list"},
+		{"drain: [1s]\n", ":1:8: drain: give one value, not a list"},
 		{"\ndrain: [\n", ":2:8: "},
 	} {
 		file := filepath.Join(t.TempDir(), "node.yaml")

@@ -41,12 +41,17 @@ func AddFlags(flags *pflag.FlagSet, defaults map[string]string) {
 			s.fallback = own
 		}
 		value := &flagValue{setting: s}
-		flag := flags.VarPF(value, s.name, "", strings.TrimSuffix(s.help, "."))
+		flag := flags.VarPF(value, s.name, "", flagUsage(s.help))
 		if s.toggle {
 			flag.NoOptDefVal = "true"
 		}
 	}
-	flags.String(configFlag, "", "Read settings from this YAML `FILE`; flags and LEAT_ variables win over it")
+	flags.String(configFlag, "", "read settings from this YAML `FILE`; flags and LEAT_ variables win over it")
+}
+
+// flagUsage gives a sentence of the reference in the form that the usage of other flags has.
+func flagUsage(help string) string {
+	return strings.ToLower(help[:1]) + strings.TrimSuffix(help[1:], ".")
 }
 
 // Load finds the value of each setting: a flag wins over the environment (os.Environ's form), the environment over

@@ -24,7 +24,7 @@ func Parse(text string) (Origin, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || strings.ContainsAny(u.Host, "*, ") || u.User != nil ||
 		(u.Scheme != "http" && u.Scheme != "https") || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", fmt.Errorf("%q is no origin: SCHEME://HOST[:PORT] is due, such as https://app.example.com, or * for all", text)
+		return "", fmt.Errorf("%q is no origin: give SCHEME://HOST[:PORT], such as https://app.example.com, or * for all", text)
 	}
 	host := strings.ToLower(u.Host)
 	if u.Scheme == "http" {

@@ -94,7 +94,7 @@ func TestBadParametersOfAnAddressAreRefused(t *testing.T) {
 	t.Parallel()
 	s := wiretest.Start(t, wiretest.Orders)
 	for query, says := range map[string]string{
-		"after=": "after", "after=b7k2-x": "after", "since=yesterday": "since", "since=2024-05-01": "since", "since=2024-05-01T10:00:00+02:00": "%2B", "last=0": "last", "last=-1": "last", "last=x": "last",
+		"after=": "after", "after=b7k2-x": "after", "since=yesterday": "since", "since=2024-05-01": "since", "since=2024-05-01T10:00:00,5Z": "since", "since=2024-05-01T9:00:00Z": "since", "since=2024-05-01T10:00:00+02:00": "%2B", "last=0": "last", "last=-1": "last", "last=x": "last",
 		"last=1.5": "last", "afer=earliest": "after", "eventtypes=order.shipped": "eventTypes", "after=latest&last=1": "after and last",
 		"last=1&since=2024-05-01T10:00:00Z": "last and since", "after=earliest&after=latest": "after", "allKeys=yes": "allKeys",
 		"event_types=order.shipped": "eventTypes", "after=%zz": "",

@@ -1,7 +1,9 @@
 package sse
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -14,7 +16,11 @@ import (
 func (h *Handler) page(w http.ResponseWriter, r *http.Request, req request) error {
 	controller := http.NewResponseController(w)
 	outlive(controller)
-	page, err := h.hub.Page(r.Context(), req.subscription, req.limit, req.wait)
+	ctx, cancel := finishing(r)
+	defer cancel()
+	waiting, stop := context.WithTimeout(r.Context(), req.wait)
+	defer stop()
+	page, err := h.hub.Page(ctx, waiting, req.subscription, req.limit)
 	if err != nil {
 		return err
 	}
@@ -31,9 +37,22 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, req request) erro
 	}
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		_ = newChunkWriter(w, controller).Write(hub.Batch{Frames: [][]byte{body}}) // the client is gone: nobody to tell
+		out := newChunkWriter(w, controller)
+		out.flush = flushIfPossible(controller)
+		_ = out.Write(hub.Batch{Frames: [][]byte{body}}) // the client is gone: nobody to tell
 	}
 	return nil
+}
+
+// flushIfPossible lets a page through a middleware's writer that cannot flush: that it comes late is no harm.
+func flushIfPossible(controller *http.ResponseController) func() error {
+	return func() error {
+		err := controller.Flush()
+		if errors.Is(err, http.ErrNotSupported) {
+			return nil
+		}
+		return err
+	}
 }
 
 func encodePage(p *hub.Page) ([]byte, error) {

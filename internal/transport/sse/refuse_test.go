@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/leatstream/leat/event"
 )
 
 // dial writes a raw request.
@@ -92,39 +94,30 @@ func TestSeveralEventTypesInEitherForm(t *testing.T) {
 // A browser's EventSource never comes back from a 503.
 func TestWhatPassesByItselfIsToldAnEventSourceWithinAStream(t *testing.T) {
 	for _, c := range []struct {
-		reason string
-		cause  func(w *world)
+		reason     string
+		logAnswers bool
+		cause      func(w *world)
 	}{
-		{"drain", func(w *world) { w.drain() }},
-		{"unavailable", func(w *world) { w.logs["orders"].Fail(errors.New("no leader")) }},
+		{"drain", true, func(w *world) { w.drain() }},
+		{"unavailable", false, func(w *world) { w.logs["orders"].Fail(errors.New("no leader")) }},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {
 				at := w.publish("orders", "order.shipped", "or_1", `1`)
 				c.cause(w)
-				const event = `event: leat.end\ndata: {"reason":"%s",%s"reconnectAfterMs":(\d+)}\nretry: (\d+)\n%s\n$`
 				for _, asked := range []struct{ query, header, id string }{
 					{"", at.String(), at.String()},
 					{"?after=" + at.String(), "", at.String()},
 					{"?lastEventId=" + at.String(), "", at.String()},
 					{"?after=" + at.String(), "nonsense", ""},
-					{"", "", ""},
 				} {
-					response, body := w.body("/events/orders"+asked.query, "Accept", "text/event-stream", "Last-Event-ID", asked.header)
-					position, id := "", ""
-					if asked.id != "" {
-						position, id = `"position":"`+asked.id+`",`, "id: "+asked.id+`\n`
-					}
-					pattern := `^retry: (\d+)\n` + id + `\n` + fmt.Sprintf(event, c.reason, position, id)
-					found := regexp.MustCompile(pattern).FindStringSubmatch(body)
-					if response.StatusCode != http.StatusOK || found == nil || found[1] != found[2] || found[2] != found[3] {
-						t.Errorf("%+v: got %s %q", asked, response.Status, body)
-					}
-					want(t, "Content-Type", response.Header.Get("Content-Type"), "text/event-stream")
-					if response.ProtoMajor == 1 && !response.Close {
-						t.Error("the connection stays open")
-					}
+					w.wantsEnd("/events/orders"+asked.query, asked.header, c.reason, asked.id)
 				}
+				newest := "" // the log alone knows it
+				if c.logAnswers {
+					newest = at.String()
+				}
+				w.wantsEnd("/events/orders", "", c.reason, newest)
 				for _, accept := range []string{"*/*", "application/x-ndjson", "application/json"} {
 					response, body := w.body("/events/orders", "Accept", accept)
 					if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" || !strings.Contains(body, `"retryable":true`) {
@@ -134,4 +127,63 @@ func TestWhatPassesByItselfIsToldAnEventSourceWithinAStream(t *testing.T) {
 			})
 		})
 	}
+}
+
+// wantsEnd asks for what is refused, and wants the stream that says so to hold a position, or none where id is empty.
+func (w *world) wantsEnd(path, lastEventID, reason, id string) {
+	w.t.Helper()
+	response, body := w.body(path, "Accept", "text/event-stream", "Last-Event-ID", lastEventID)
+	line, member := "", ""
+	if id != "" {
+		line, member = "id: "+id+`\n`, `"position":"`+id+`",`
+	}
+	pattern := `^retry: (\d+)\n` + line + `\nevent: leat.end\ndata: {"reason":"` + reason + `",` + member +
+		`"reconnectAfterMs":(\d+)}\nretry: (\d+)\n` + line + `\n$`
+	found := regexp.MustCompile(pattern).FindStringSubmatch(body)
+	if response.StatusCode != http.StatusOK || found == nil || found[1] != found[2] || found[2] != found[3] {
+		w.t.Errorf("%s with Last-Event-ID %q: got %s %q, want the end at %q", path, lastEventID, response.Status, body, id)
+	}
+	want(w.t, "Content-Type", response.Header.Get("Content-Type"), "text/event-stream")
+	if response.ProtoMajor == 1 && !response.Close {
+		w.t.Error("the connection stays open")
+	}
+}
+
+// Who is sent away comes back with the position that it got, and has missed nothing in between.
+func TestWhoeverIsRefusedByADrainIsToldWhereItWouldHaveStarted(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.publish("orders", "order.shipped", "or_1", `1`, `2`, `3`)
+		w.logs["orders"].DropOldest(1)
+		one, two := w.publish("orders", "order.cancelled", "or_2", `4`), w.publish("orders", "order.shipped", "or_1", `5`)
+		at := func(sequence uint64) string { return event.NewPosition(one.Incarnation(), sequence).String() }
+		w.drain()
+		for _, c := range []struct{ path, id string }{
+			{"/events/orders", two.String()},
+			{"/events/orders?after=latest", two.String()},
+			{"/events/orders?after=earliest", at(1)},
+			{"/events/orders?since=2000-01-01T00:00:00Z", at(1)},
+			{"/events/orders?since=2200-01-01T00:00:00Z", two.String()},
+			{"/events/orders?last=2", at(3)},
+			{"/events/orders?last=1&eventTypes=order.cancelled", at(3)},
+			{"/events/orders/or_1?last=2", at(2)},
+			{"/events/orders/or_3", two.String()},
+			{"/events/ticks", event.NewPosition(w.incarnation("ticks"), 0).String()}, // nothing is stored yet
+			{"/events/passing", ""},
+		} {
+			w.wantsEnd(c.path, "", "drain", c.id)
+		}
+		w.logs["orders"].Fail(errors.New("no leader"))
+		w.wantsEnd("/events/orders", "", "drain", "")
+		w.wantsEnd("/events/orders", two.String(), "drain", two.String())
+	})
+}
+
+// incarnation is that of a stream.
+func (w *world) incarnation(stream string) string {
+	w.t.Helper()
+	state, err := w.logs[stream].State(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return state.Position(0).Incarnation()
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/leatstream/leat/contract"
-	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/problem"
 )
@@ -47,7 +46,7 @@ func parseQuery(u *url.URL) (query, error) {
 		switch {
 		case strings.HasPrefix(name, "_"):
 		case !slices.Contains(parameters, name):
-			return nil, problem.New(problem.Malformed, "no parameter is named %q%s; the parameters are %s",
+			return nil, problem.New(problem.Malformed, "no parameter is named %q%s (the parameters are %s)",
 				shorten(name), problem.DidYouMean(name, parameters), strings.Join(parameters, ", "))
 		case name != "eventTypes" && len(values[name]) > 1:
 			return nil, problem.New(problem.Malformed, "%s is there %d times: it takes one value", name, len(values[name]))
@@ -89,7 +88,7 @@ func params(r *http.Request, q query) hub.Params {
 	return p
 }
 
-// decode checks the whole request but for its position, which the hub looks up.
+// decode checks the parameters and headers for an answer of a media type.
 func (h *Handler) decode(r *http.Request, media mediaType) (request, error) {
 	q, err := parseQuery(r.URL)
 	if err != nil {
@@ -168,25 +167,4 @@ func parseWait(headers []string) (wait time.Duration, given bool, err error) {
 		return time.Duration(seconds) * time.Second, true, nil
 	}
 	return 0, false, nil
-}
-
-// asked is the position that the client wants to go on from, the zero Position where it named none.
-func asked(r *http.Request) event.Position {
-	q, err := parseQuery(r.URL)
-	if err != nil {
-		return event.Position{}
-	}
-	p := params(r, q)
-	id := p.Resume
-	if id == nil {
-		id = p.After
-	}
-	if id == nil {
-		return event.Position{}
-	}
-	position, err := event.ParsePosition(*id)
-	if err != nil {
-		return event.Position{} // nothing to give back
-	}
-	return position
 }

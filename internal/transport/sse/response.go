@@ -25,13 +25,16 @@ type response struct {
 // for each idle subscriber, a goroutine of our own with a reader beside it 5 KB. HTTP/2, and writers whose
 // connection cannot be had, are served from the handler's goroutine.
 func (h *Handler) live(w http.ResponseWriter, r *http.Request, req request) error {
-	res, err := h.subscribe(r.Context(), req)
+	if err := canStream(w, r.ProtoMajor == 1); err != nil {
+		return err
+	}
+	res, err := h.subscribe(r, req)
 	if err != nil {
 		return err
 	}
-	setLiveHeader(w.Header(), r, req.media)
 	if r.Method == http.MethodHead {
 		res.close(nil, true)
+		setLiveHeader(w.Header(), r, req.media)
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
@@ -39,15 +42,24 @@ func (h *Handler) live(w http.ResponseWriter, r *http.Request, req request) erro
 	controller := http.NewResponseController(w)
 	if r.ProtoMajor == 1 {
 		if conn, _, err := controller.Hijack(); err == nil {
+			setLiveHeader(w.Header(), r, req.media)
 			head := appendHead(nil, r, w.Header())
 			out := connWriter(conn, r.TLS != nil)
 			go res.takeOver(context.WithoutCancel(r.Context()), conn, out, append(head, first...))
 			return nil
 		}
+		if err := canStream(w, false); err != nil {
+			res.close(nil, false)
+			return err
+		}
 	}
 	outlive(controller)
+	setLiveHeader(w.Header(), r, req.media)
 	w.WriteHeader(http.StatusOK)
-	err = res.run(r.Context(), newChunkWriter(w, controller), first)
+	out := newChunkWriter(w, controller)
+	if err = out.Write(opening(first)); err == nil {
+		err = res.subscriber.Run(r.Context(), out)
+	}
 	res.close(err, r.Context().Err() != nil)
 	return nil
 }
@@ -59,7 +71,9 @@ func outlive(controller *http.ResponseController) {
 	_ = controller.SetWriteDeadline(time.Time{})
 }
 
-func (h *Handler) subscribe(ctx context.Context, req request) (*response, error) {
+func (h *Handler) subscribe(r *http.Request, req request) (*response, error) {
+	ctx, cancel := finishing(r)
+	defer cancel()
 	c, err := h.hub.Connect(contract.SSE)
 	if err != nil {
 		return nil, err
@@ -82,8 +96,15 @@ func (res *response) first(media mediaType) []byte {
 	return appendFirst(nil, retry, res.subscriber.StartID())
 }
 
-// takeOver serves a connection that is no longer the HTTP server's, until the client goes or the hub ends it.
+// takeOver serves a connection that is no longer the HTTP server's, until the client goes or the hub ends it. The
+// beginning is written first of all: a client that has closed its own side counts as gone, since nothing but a write
+// would tell whether it is, but it is not left without an answer.
 func (res *response) takeOver(ctx context.Context, conn net.Conn, out hub.Writer, first []byte) {
+	if err := out.Write(opening(first)); err != nil {
+		_ = conn.Close()
+		res.close(err, false)
+		return
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	gone := make(chan struct{})
@@ -93,7 +114,7 @@ func (res *response) takeOver(ctx context.Context, conn net.Conn, out hub.Writer
 		cancel()
 		_ = conn.Close() // ends a write under way
 	}()
-	err := res.run(ctx, out, first)
+	err := res.subscriber.Run(ctx, out)
 	clientGone := ctx.Err() != nil
 	_ = conn.Close()
 	<-gone
@@ -110,15 +131,12 @@ func discard(conn net.Conn) {
 	}
 }
 
-func (res *response) run(ctx context.Context, out hub.Writer, first []byte) error {
-	opening := hub.Batch{Bytes: len(first)}
-	if len(first) > 0 {
-		opening.Frames = [][]byte{first}
+// opening is the batch of what a response begins with.
+func opening(first []byte) hub.Batch {
+	if len(first) == 0 {
+		return hub.Batch{}
 	}
-	if err := out.Write(opening); err != nil {
-		return err
-	}
-	return res.subscriber.Run(ctx, out)
+	return hub.Batch{Frames: [][]byte{first}, Bytes: len(first)}
 }
 
 // close forgets subscriber and connection, and says why they are gone.

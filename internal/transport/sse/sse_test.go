@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
@@ -214,29 +213,6 @@ func TestADrainEndsTheStreamWithAWord(t *testing.T) {
 		b.ends()
 		w.becomes("leat_connections_ended_total", "drain", 1)
 	})
-}
-
-// plainWriter is what a middleware makes of a ResponseWriter: Flush is left, Hijack is not.
-type plainWriter struct{ http.ResponseWriter }
-
-func (p plainWriter) Flush() { _ = http.NewResponseController(p.ResponseWriter).Flush() }
-
-func TestAWriterWithoutHijackStreamsToo(t *testing.T) {
-	w := newWorld(t, false)
-	at := w.publish("orders", "order.shipped", "or_1", `{}`)
-	wrapping := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.handler.ServeHTTP(plainWriter{rw}, r)
-	}))
-	defer wrapping.Close()
-	response, err := w.client.Get(wrapping.URL + "/events/orders?last=1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &blocks{t, bufio.NewReader(response.Body)}
-	b.next()
-	want(t, "event", b.next(), block("order.shipped", `{}`, at))
-	response.Body.Close()
-	w.becomes("leat_connections_ended_total", "client", 1)
 }
 
 func TestARecorderGetsWhatThereIs(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/problem"
 )
 
 // What ends a response from the client's side.
@@ -73,6 +74,28 @@ func newChunkWriter(w http.ResponseWriter, controller *http.ResponseController) 
 	return &chunkWriter{out: w, deadline: controller.SetWriteDeadline, flush: controller.Flush}
 }
 
+// canStream looks in a writer, and in those that it wraps, for what http.ResponseController would use: trying Flush
+// would send the header, and there would be no way left to say that it cannot work.
+func canStream(w http.ResponseWriter, byHijack bool) error {
+	for {
+		switch w.(type) {
+		case http.Flusher, interface{ FlushError() error }:
+			return nil
+		case http.Hijacker:
+			if byHijack {
+				return nil
+			}
+		}
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return problem.New(problem.Internal, "nothing can be streamed through %T, the http.ResponseWriter that a middleware "+
+				"of this server passes on, because it lacks both Flush and Unwrap: "+
+				"give it Unwrap() http.ResponseWriter, or Flush and Hijack", w)
+		}
+		w = inner.Unwrap()
+	}
+}
+
 // Write ends with nothing in a buffer.
 func (w *chunkWriter) Write(b hub.Batch) error {
 	room := chunkBytes
@@ -111,7 +134,7 @@ func (w *chunkWriter) begin() time.Time {
 func (w *chunkWriter) failed(begun time.Time, err error) error {
 	switch {
 	case errors.Is(err, http.ErrNotSupported):
-		return fmt.Errorf("the http.ResponseWriter, wrapped by a middleware without Flush or Unwrap, cannot stream: %w", err)
+		return fmt.Errorf("the http.ResponseWriter that a middleware passes on has a Flush that does not work: %w", err)
 	case errors.Is(err, os.ErrDeadlineExceeded), time.Since(begun) >= hub.SlowAfter:
 		return fmt.Errorf("%w: %w", errSlow, err)
 	}
