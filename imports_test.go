@@ -20,6 +20,7 @@ const module = "github.com/leatstream/leat"
 var floors = map[string]int{
 	"event":                        0,
 	"internal/problem":             0,
+	"internal/origin":              0,
 	"gen/leat/v1":                  0, // generated
 	"contract":                     1,
 	"internal/eventlog":            1,

@@ -20,6 +20,7 @@ import (
 	"github.com/leatstream/leat/internal/eventlog"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/origin"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/leatstream/leat/internal/transport/grpc"
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,9 +46,20 @@ type Server struct {
 // Open starts the event log and makes a server of the contract. ctx bounds the opening alone. Everything that Open
 // starts ends with Close.
 func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server, error) {
+	if c == nil {
+		return nil, errors.New("there is no contract to serve: give Open one, of contract.Load or contract.Parse")
+	}
 	var o settings
 	for _, option := range options {
 		option(&o)
+	}
+	rule := origin.Rule{Loopback: o.loopback}
+	for _, text := range o.origins {
+		allowed, err := origin.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("WithOrigins: %w", err)
+		}
+		rule.Allowed = append(rule.Allowed, allowed)
 	}
 	if o.logger == nil {
 		o.logger = slog.New(slog.DiscardHandler)
@@ -81,7 +93,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 	}
 	s.grpc = grpc.New(s.hub, s.ingest, c, o.logger)
 	s.admin = admin.New(registry, s.Ready)
-	s.public = s.routes(o)
+	s.public = s.routes(rule)
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go func() { s.stopped <- s.hub.Run(run) }()
@@ -90,7 +102,9 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 
 // Handler is all of the public listener: subscribing, publishing, health, and gRPC where the request is HTTP/2
 // (for h2c, the http.Server needs Protocols with UnencryptedHTTP2). A middleware's http.ResponseWriter around it needs
-// Unwrap() http.ResponseWriter, or Flush and Hijack.
+// Unwrap() http.ResponseWriter, or Flush and Hijack. It refuses paths with ".", ".." and empty segments; an
+// http.ServeMux before it redirects them instead, to another room or stream, so mount it without one where clients
+// are not to be trusted to encode their keys.
 func (s *Server) Handler() http.Handler { return s.public }
 
 // AdminHandler is the admin listener: metrics, profiles and health. It is not for the public.

@@ -20,13 +20,15 @@ func WithData(dir string) Option { return func(s *settings) { s.data = dir } }
 // WithLogger takes the process's own log lines. Without it there are none.
 func WithLogger(l *slog.Logger) Option { return func(s *settings) { s.logger = l } }
 
-// WithOrigins lets pages of these origins (https://app.example.com, or * for all) read, publish and open WebSockets;
-// pages of the server's own origin always can.
+// WithOrigins lets pages of these origins (https://app.example.com, or * for all) read, publish and open WebSockets.
+// Pages of the server's own origin, the host that they ask, can without being named, but for WithLoopback.
 func WithOrigins(origins ...string) Option {
 	return func(s *settings) { s.origins = append(s.origins, origins...) }
 }
 
-// WithLoopback lets pages of any localhost origin in too: for a server that listens on loopback alone.
+// WithLoopback is for a server that listens on loopback alone: pages of every localhost origin are its own, and no
+// others, because a name that an attacker lets resolve to 127.0.0.1 would be asked as the server's own (DNS rebinding).
+// Behind a proxy, name the public origin with WithOrigins.
 func WithLoopback() Option { return func(s *settings) { s.loopback = true } }
 
 // WithTail bounds how many of a stream's newest events are kept in memory (4,096 where not said); older ones are

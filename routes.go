@@ -2,46 +2,164 @@ package leat
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/admin"
+	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/origin"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/leatstream/leat/internal/transport/sse"
 	"github.com/leatstream/leat/internal/transport/websocket"
 )
 
-// routes puts the public listener together (wire reference, "Routes").
-func (s *Server) routes(o settings) http.Handler {
-	events := s.methods(o.origins, o.loopback, map[string]http.Handler{
-		http.MethodGet:  sse.New(s.hub, s.logger),
-		http.MethodHead: sse.New(s.hub, s.logger),
-		http.MethodPost: s.unlessDraining(s.ingest),
-	})
-	sockets := s.methods(o.origins, o.loopback, map[string]http.Handler{
-		http.MethodGet: websocket.New(s.contract, s.hub, s.ingest, s.logger),
-	})
-	mux := http.NewServeMux()
-	mux.Handle("/events/{stream}", events)
-	mux.Handle("/events/{stream}/{key}", events)
-	mux.Handle("/ws", sockets)
-	mux.Handle("/ws/{stream}", sockets)
-	mux.Handle("/ws/{stream}/{key}", sockets)
+// routes is the public listener (wire reference, "Routes"). It is no http.ServeMux, because that answers a path with
+// ".", ".." or an empty segment with a redirect to what is left without: a POST to /events/rooms/.. that follows it
+// publishes to another room or stream.
+type routes struct {
+	rule    origin.Rule
+	events  route
+	sockets route
+	health  route
+	nothing route // for every other path
+	grpc    http.Handler
+	streams []string
+}
+
+// A route is what answers on a path, by method.
+type route struct {
+	handlers map[string]http.Handler
+	allow    string // the methods, comma-separated
+}
+
+func newRoute(handlers map[string]http.Handler) route {
+	methods := []string{http.MethodOptions}
+	for method := range handlers {
+		methods = append(methods, method)
+	}
+	slices.Sort(methods)
+	return route{handlers, strings.Join(methods, ", ")}
+}
+
+// routes puts the public listener together.
+func (s *Server) routes(rule origin.Rule) http.Handler {
+	subscribe := sse.New(s.hub, s.logger)
 	health := admin.Health(s.Ready)
-	mux.Handle("/healthz", health)
-	mux.Handle("/readyz", health)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		problem.Write(w, problem.New(problem.NotFound,
-			"nothing is at %s; there are /events/{stream}, /events/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /healthz and /readyz, for the streams %s",
-			r.URL.Path, strings.Join(s.contract.StreamNames(), ", ")))
-	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor == 2 && isGRPC(r.Header.Get("Content-Type")) {
-			s.grpc.ServeHTTP(w, r)
+	return &routes{
+		rule: rule,
+		events: newRoute(map[string]http.Handler{
+			http.MethodGet:  subscribe,
+			http.MethodHead: subscribe,
+			http.MethodPost: s.unlessDraining(s.ingest),
+		}),
+		sockets: newRoute(map[string]http.Handler{
+			http.MethodGet: websocket.New(s.contract, s.hub, s.ingest, s.logger),
+		}),
+		health: newRoute(map[string]http.Handler{http.MethodGet: health, http.MethodHead: health}),
+		// A page that mistakes the address can read so, whatever it asked for.
+		nothing: route{allow: "GET, HEAD, OPTIONS, POST"},
+		grpc:    s.grpc,
+		streams: s.contract.StreamNames(),
+	}
+}
+
+// ServeHTTP keeps foreign origins out, answers OPTIONS, and leaves the rest to the path's handler.
+func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	from := r.Header.Get("Origin")
+	trusted := from == "" || rs.rule.Trusts(from, r.Host)
+	if r.ProtoMajor == 2 && isGRPC(r.Header.Get("Content-Type")) {
+		if !trusted {
+			problem.Write(w, rs.foreign(from))
 			return
 		}
-		mux.ServeHTTP(w, r)
-	})
+		rs.grpc.ServeHTTP(w, r)
+		return
+	}
+	w.Header().Add("Vary", "Origin")
+	if from != "" && trusted {
+		w.Header().Set("Access-Control-Allow-Origin", from)
+		w.Header().Set("Access-Control-Expose-Headers", "ETag, Retry-After, Preference-Applied")
+	}
+	to, wrong := rs.find(r)
+	handler := to.handlers[r.Method]
+	switch {
+	case r.Method == http.MethodOptions:
+		preflight(w, r, to.allow, from != "" && trusted)
+	case wrong != nil:
+		ingest.Refuse(w, r, wrong)
+	case handler == nil:
+		err := problem.New(problem.MethodNotAllowed, "%s is not for %s; it takes %s", r.Method, r.URL.Path, to.allow)
+		err.Allow = to.allow
+		ingest.Refuse(w, r, err)
+	case !trusted && (r.Method == http.MethodPost || isUpgrade(r)):
+		ingest.Refuse(w, r, rs.foreign(from))
+	default:
+		handler.ServeHTTP(w, r)
+	}
+}
+
+// find gives the route of a request's path, and sets the path values "stream" and "key". The path is taken as it
+// stands, percent-encoded: %2F is no border between segments, and %2E is no dot that others would have cleaned away.
+func (rs *routes) find(r *http.Request) (route, *problem.Error) {
+	path := r.URL.EscapedPath()
+	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	first := segments[0]
+	streams := first == "events" || first == "ws"
+	for i, segment := range segments {
+		last := i == len(segments)-1
+		switch {
+		case segment == "" && last && (!streams || i == 0): // as unknown as without the slash
+		case segment == "" || segment == "." || segment == "..":
+			return rs.nothing, rs.unclean(path, segment, streams && last && i == 2)
+		}
+	}
+	switch {
+	case len(segments) == 1 && (first == "healthz" || first == "readyz"):
+		return rs.health, nil
+	case len(segments) == 1 && first == "ws":
+		return rs.sockets, nil
+	case !streams || len(segments) == 1 || len(segments) > 3:
+		return rs.nothing, problem.New(problem.NotFound, "nothing is at %s; %s", path, rs.whatThereIs())
+	}
+	for i, name := range []string{"stream", "key"}[:len(segments)-1] {
+		value, err := url.PathUnescape(segments[i+1])
+		if err != nil { // an EscapedPath has no such segment
+			return rs.nothing, problem.New(problem.Malformed, "the path %s is not percent-encoded: %w", path, err)
+		}
+		r.SetPathValue(name, value)
+	}
+	if first == "ws" {
+		return rs.sockets, nil
+	}
+	return rs.events, nil
+}
+
+// unclean says what is wrong with a path that others would clean.
+func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
+	if key {
+		_, err := event.ParseKey(segment)
+		return problem.New(problem.Malformed, "key in the path %s: %w", path, err)
+	}
+	what := "an empty segment"
+	if segment != "" {
+		what = `the segment "` + segment + `"`
+	}
+	return problem.New(problem.Malformed, "the path %s has %s, and paths are taken as they stand: leave it out; %s", path, what, rs.whatThereIs())
+}
+
+func (rs *routes) whatThereIs() string {
+	return "there are /events/{stream}, /events/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /healthz and /readyz, for the streams " +
+		strings.Join(rs.streams, ", ")
+}
+
+func (rs *routes) foreign(from string) *problem.Error {
+	if rs.rule.Loopback {
+		return problem.New(problem.Forbidden, "pages of origin %q may not do this: a server on a loopback address trusts pages of localhost, "+
+			"and of the origins that its allow-origin setting names, among them its own where it is behind a proxy", from)
+	}
+	return problem.New(problem.Forbidden, "pages of origin %q may not do this; the server's allow-origin setting lists those that may", from)
 }
 
 // isGRPC knows application/grpc and application/grpc+proto, but not grpc-web.
@@ -49,39 +167,6 @@ func isGRPC(contentType string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	rest, ok := strings.CutPrefix(strings.TrimSpace(strings.ToLower(mediaType)), "application/grpc")
 	return ok && (rest == "" || rest[0] == '+')
-}
-
-// methods chooses the handler by method, answers OPTIONS, and keeps foreign origins out.
-func (s *Server) methods(origins []string, loopback bool, handlers map[string]http.Handler) http.Handler {
-	methods := []string{http.MethodOptions}
-	for method := range handlers {
-		methods = append(methods, method)
-	}
-	slices.Sort(methods)
-	allow := strings.Join(methods, ", ")
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Add("Vary", "Origin")
-		origin := r.Header.Get("Origin")
-		trusted := origin == "" || trustedOrigin(origin, r.Host, origins, loopback)
-		if origin != "" && trusted {
-			w.Header().Set("Access-Control-Allow-Origin", origin)
-			w.Header().Set("Access-Control-Expose-Headers", "ETag, Retry-After, Preference-Applied")
-		}
-		handler := handlers[r.Method]
-		switch {
-		case r.Method == http.MethodOptions:
-			preflight(w, r, allow, origin != "" && trusted)
-		case handler == nil:
-			err := problem.New(problem.MethodNotAllowed, "%s is not for %s; it takes %s", r.Method, r.URL.Path, allow)
-			err.Allow = allow
-			problem.Write(w, err)
-		case !trusted && (r.Method == http.MethodPost || isUpgrade(r)):
-			problem.Write(w, problem.New(problem.Forbidden,
-				"pages of origin %q may not do this; the server's allow-origin setting lists those that may", origin))
-		default:
-			handler.ServeHTTP(w, r)
-		}
-	})
 }
 
 // preflight answers OPTIONS (Fetch standard, "CORS-preflight request").
@@ -107,7 +192,7 @@ func (s *Server) unlessDraining(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-s.hub.Draining():
-			problem.Write(w, problem.New(problem.Draining, "this node is shutting down; nothing was stored: publish again"))
+			ingest.Refuse(w, r, problem.New(problem.Draining, "this node is shutting down; nothing was stored: publish again"))
 		default:
 			next.ServeHTTP(w, r)
 		}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -35,6 +37,10 @@ func newServeCommand() *cobra.Command {
 				logger.Warn(warning)
 			}
 			c, err := loadContract(contractFile(args))
+			if len(args) == 0 && errors.Is(err, fs.ErrNotExist) {
+				return &exitError{exitContract, fmt.Errorf("there is no %s in this folder: name a contract (leat serve CONTRACT), "+
+					"or see one at work with: leat demo", contractFile(nil))}
+			}
 			if err != nil {
 				return err
 			}

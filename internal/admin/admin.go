@@ -47,7 +47,8 @@ func Health(ready func(context.Context) error) http.Handler {
 		}
 		state := "ok"
 		if r.URL.Path == "/readyz" {
-			ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+			// A client that closes its half of the connection is not gone, but its request's context is.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), readyTimeout)
 			defer cancel()
 			if err := ready(ctx); err != nil {
 				problem.Write(w, notReady(err))

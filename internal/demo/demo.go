@@ -55,7 +55,7 @@ func (d *Demo) Run(ctx context.Context) error {
 		Contract: c,
 		Logger:   d.Logger,
 		Output:   d.Output,
-		Pages:    map[string]http.Handler{"GET /{$}": http.HandlerFunc(servePage)},
+		Pages:    map[string]http.Handler{"/": http.HandlerFunc(servePage)},
 		Started: func(a node.Addresses) {
 			running = true
 			if err := d.printGuide(a); err != nil {

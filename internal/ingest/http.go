@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/problem"
@@ -18,30 +20,39 @@ import (
 func (in *Ingest) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := in.answer(w, r)
 	if err != nil {
-		// Whoever hung up is owed no answer, and what that does to an append is no bug of ours.
 		p := problem.From(err)
-		if p.Kind == problem.Internal && r.Context().Err() == nil {
+		if p.Kind == problem.Internal {
 			in.logger.ErrorContext(r.Context(), "publish", "stream", r.PathValue("stream"), "error", p)
 		}
-		drain(r, p.Kind)
-		problem.Write(w, p)
+		Refuse(w, r, p)
 		return
 	}
 	answer.write(w)
 }
 
+// Refuse answers a request with a problem when it has read what is left of the body, within reason. Many clients do
+// not look for an answer before they have sent all, and would tell their users of a broken pipe instead of what was
+// wrong; on HTTP/2 net/http resets the stream of a body that is not read.
+func Refuse(w http.ResponseWriter, r *http.Request, p *problem.Error) {
+	drain(r, p.Kind)
+	problem.Write(w, p)
+}
+
 // maxDrain is how much of a refused body is read and thrown away.
 const maxDrain = 2 * maxRequestBytes
 
-// drain reads what is left of a refused body: many clients do not look for an answer before they have sent all, and
-// would tell their users of a broken pipe instead of what was wrong. Nobody waits for the end of an endless upload, nor
-// for a body that Expect: 100-continue has kept back.
+// drain reads what is left of a refused body. Nobody waits for the end of an endless upload, nor for a body that
+// Expect: 100-continue has kept back.
 func drain(r *http.Request, kind problem.Kind) {
 	known := 0 < r.ContentLength && r.ContentLength <= maxDrain
 	if r.Header.Get("Expect") == "" && (known || kind == problem.TooLarge && r.ContentLength < 0) {
 		_, _ = io.CopyN(io.Discard, r.Body, maxDrain) // the answer goes out in any case
 	}
 }
+
+// publishWithin bounds what becomes of a body that is there. The request's own context says nothing about it: net/http
+// ends it also for a client that has closed its half of the connection, and waits for the answer.
+const publishWithin = 30 * time.Second
 
 // answer refuses what it can before the body is read: a client that sent Expect: 100-continue then keeps it.
 func (in *Ingest) answer(w http.ResponseWriter, r *http.Request) (*answer, error) {
@@ -57,8 +68,9 @@ func (in *Ingest) answer(w http.ResponseWriter, r *http.Request) (*answer, error
 	if err != nil {
 		return nil, err
 	}
+	ctx := context.WithoutCancel(r.Context())
 	if form == formUpload {
-		return in.serveUpload(r, stream, o)
+		return in.serveUpload(ctx, r, stream, o)
 	}
 	if _, _, err := in.begin(stream, o); err != nil {
 		return nil, err
@@ -71,7 +83,9 @@ func (in *Ingest) answer(w http.ResponseWriter, r *http.Request) (*answer, error
 	if err != nil {
 		return nil, err
 	}
-	results, many, err := in.publish(r.Context(), stream, events, several, o)
+	ctx, cancel := context.WithTimeout(ctx, publishWithin)
+	defer cancel()
+	results, many, err := in.publish(ctx, stream, events, several, o)
 	if err != nil {
 		return nil, err
 	}

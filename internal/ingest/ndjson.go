@@ -3,6 +3,7 @@ package ingest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,8 +18,8 @@ const lineRoom = 8 << 10
 
 // serveUpload stores an event a line, and answers when the last is stored or refused. What a client sent before it
 // went away stays stored.
-func (in *Ingest) serveUpload(r *http.Request, stream string, o Options) (*answer, error) {
-	u, err := in.Upload(r.Context(), stream, o)
+func (in *Ingest) serveUpload(ctx context.Context, r *http.Request, stream string, o Options) (*answer, error) {
+	u, err := in.Upload(ctx, stream, o)
 	if err != nil {
 		return nil, err
 	}
@@ -35,23 +36,23 @@ func (in *Ingest) serveUpload(r *http.Request, stream string, o Options) (*answe
 		case tooLong:
 			u.Refuse(lines.number, problem.From(problem.New(problem.TooLarge, "the line has more than %d bytes: %s", limit, claimCheck)))
 		case len(line) > 0:
-			broken = u.addLine(r, lines.number, line)
+			broken = u.addLine(ctx, lines.number, line)
 		}
 	}
 	summary := u.Close()
-	if errors.Is(broken, io.EOF) && u.failed == nil {
+	if _, failed := u.failure(); errors.Is(broken, io.EOF) && failed == nil {
 		return &answer{status: http.StatusOK, body: summary}, nil
 	}
 	return nil, u.stopped(broken, lines.number, summary)
 }
 
-func (u *Upload) addLine(r *http.Request, number uint64, line []byte) error {
+func (u *Upload) addLine(ctx context.Context, number uint64, line []byte) error {
 	e, err := decodeOne(newDecoder("the line", line), decodeEvent)
 	if err != nil {
 		u.Refuse(number, problem.From(err))
 		return nil
 	}
-	return u.Add(r.Context(), number, e)
+	return u.Add(ctx, number, e)
 }
 
 // stopped is the problem of an upload that ended before its body did: it says what to send again.
@@ -60,11 +61,12 @@ func (u *Upload) stopped(broken error, line uint64, s Summary) error {
 	if !s.Last.IsZero() {
 		kept += ", the last one stored is " + s.Last.String()
 	}
-	if u.failed == nil {
+	first, failed := u.failure()
+	if failed == nil {
 		return problem.New(problem.Malformed, "the body broke off after line %d: %s: %w", line, kept, broken)
 	}
-	p := *problem.From(u.failed)
-	p.Detail = fmt.Sprintf("the upload ended at line %d, and line %d is the first that failed: %s; %s", line, u.first, p.Detail, kept)
+	p := *problem.From(failed)
+	p.Detail = fmt.Sprintf("the upload ended at line %d, and line %d is the first that failed: %s; %s", line, first, p.Detail, kept)
 	return &p
 }
 

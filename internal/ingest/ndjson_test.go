@@ -6,8 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leatstream/leat/internal/ingest"
 )
@@ -110,6 +112,31 @@ func TestWhatAClientSentBeforeItWentAwayIsStored(t *testing.T) {
 	conn.Close()
 	if got := s.stored(t, "plain"); len(got) != 2 {
 		t.Errorf("%d events are stored, want 2", len(got))
+	}
+}
+
+func TestAnUploadIsCountedWhileItGoesOn(t *testing.T) {
+	s := newServer(t)
+	body, more := io.Pipe()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/events/plain", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-ndjson")
+	go func() {
+		defer more.Close()
+		if _, err := io.WriteString(more, line(1)+"\n"+line(2)+"\n"); err != nil {
+			t.Error(err)
+		}
+		for deadline := time.Now().Add(10 * time.Second); s.published(t, "plain") != 2; runtime.Gosched() {
+			if time.Now().After(deadline) {
+				t.Error("two events are stored, and leat_events_published_total stands still until the end of the upload")
+				return
+			}
+		}
+	}()
+	if r := send(t, request); r.Status != 200 || r.Stored != 2 {
+		t.Errorf("got %d %s", r.Status, r.Text)
 	}
 }
 

@@ -2,28 +2,33 @@ package ingest
 
 import (
 	"context"
+	"sync"
 
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/eventlog"
 	"github.com/leatstream/leat/internal/problem"
+	"golang.org/x/sync/semaphore"
 )
 
-// An Upload is a long upload; one goroutine uses it.
+// An Upload is a long upload; one goroutine uses it, and another, which Close waits for, asks what became of each event.
 type Upload struct {
 	stream  *stream
 	pathKey event.Key
-	pending []upload // in order; what became of the oldest is asked first
-	bytes   int      // of data in pending
-	summary Summary
-	failed  error  // the log's: more events would fare no better
-	first   uint64 // the number of the event that failed first
+	pending chan upload         // in order; refusals too, so that the first 100 errors are those of the first lines
+	room    *semaphore.Weighted // for the bytes of data in pending
+	settled chan struct{}       // closed when nothing is pending any more
+	summary Summary             // complete when settled is closed
+
+	mu     sync.Mutex // guards the fields below
+	failed error      // the log's: more events would fare no better
+	first  uint64     // the number of the event that failed first
 }
 
 // upload is one event of which the end is not known, or not told yet.
 type upload struct {
 	number uint64
-	bytes  int
-	wait   func(context.Context) (eventlog.Appended, error) // nil where refused is set
+	bytes  int64
+	wait   func(context.Context) (eventlog.Appended, error) // nil where refuse is set
 	refuse *problem.Error
 }
 
@@ -46,7 +51,8 @@ const (
 	maxPendingBytes = 4 << 20
 )
 
-// Upload begins a long upload of single events, each stored or refused as it comes, in bounded memory.
+// Upload begins a long upload of single events, each stored or refused as it comes, in bounded memory. Where it gives
+// no error, the caller must Close it.
 func (in *Ingest) Upload(ctx context.Context, stream string, o Options) (*Upload, error) {
 	s, pathKey, err := in.begin(stream, o)
 	if err != nil {
@@ -59,82 +65,97 @@ func (in *Ingest) Upload(ctx context.Context, stream string, o Options) (*Upload
 	if o.IfMatch != nil {
 		return nil, problem.New(problem.Malformed, "If-Match and If-None-Match are for single events, not for uploads")
 	}
-	return &Upload{stream: s, pathKey: pathKey}, nil
+	u := &Upload{
+		stream:  s,
+		pathKey: pathKey,
+		pending: make(chan upload, maxPending),
+		room:    semaphore.NewWeighted(maxPendingBytes),
+		settled: make(chan struct{}),
+	}
+	go u.settle(context.WithoutCancel(ctx))
+	return u, nil
 }
 
 // Add stores or refuses the next event; number is its line (from 1) or index (from 0) in Summary's errors. It blocks
 // while too many appends are under way. An error means that the upload cannot go on; a refused event is none.
 func (u *Upload) Add(ctx context.Context, number uint64, e Event) error {
-	if u.failed != nil {
-		return u.failed
+	if _, failed := u.failure(); failed != nil {
+		return failed
 	}
 	record, err := u.stream.check(e, u.pathKey)
 	if err != nil {
 		u.Refuse(number, problem.From(err))
-		return u.failed
+		return nil
 	}
-	for len(u.pending) > 0 && u.bytes+len(record.Data) > maxPendingBytes {
-		u.settle(ctx)
+	next := upload{number: number, bytes: int64(len(record.Data))}
+	if err := u.room.Acquire(ctx, next.bytes); err != nil {
+		return err
 	}
-	wait, err := u.stream.log.AppendAsync(ctx, record)
-	if err != nil {
-		u.push(ctx, upload{number: number, refuse: u.fail(number, err)})
-		return u.failed
+	if next.wait, err = u.stream.log.AppendAsync(ctx, record); err != nil {
+		next.wait = func(context.Context) (eventlog.Appended, error) { return eventlog.Appended{}, err }
 	}
-	u.push(ctx, upload{number: number, bytes: len(record.Data), wait: wait})
-	return u.failed
+	u.pending <- next
+	if err != nil && isFinal(err) {
+		return err
+	}
+	return nil
 }
 
 // Refuse counts an event that could not even be decoded.
 func (u *Upload) Refuse(number uint64, why *problem.Error) {
-	u.push(context.Background(), upload{number: number, refuse: why})
+	u.pending <- upload{number: number, refuse: why}
 }
 
 // Close waits for the appends under way, and tells what became of the upload.
 func (u *Upload) Close() Summary {
-	for len(u.pending) > 0 {
-		u.settle(context.Background())
-	}
+	close(u.pending)
+	<-u.settled
 	return u.summary
 }
 
-// push queues refusals too, so that the first 100 errors are those of the first lines.
-func (u *Upload) push(ctx context.Context, next upload) {
-	for len(u.pending) >= maxPending {
-		u.settle(ctx)
-	}
-	u.pending = append(u.pending, next)
-	u.bytes += next.bytes
-}
-
-// settle tells what became of the oldest event.
+// settle finds out what became of each event until Close. Nothing makes it give up: the log bounds each wait.
 func (u *Upload) settle(ctx context.Context) {
-	oldest := u.pending[0]
-	u.pending = u.pending[1:]
-	u.bytes -= oldest.bytes
-	if oldest.wait != nil {
-		appended, err := oldest.wait(ctx)
-		if err == nil {
-			result := u.stream.result(appended)
-			u.summary.Stored++
-			if result.ID.Sequence() > u.summary.Last.Sequence() { // a repeat has an old one
-				u.summary.Last = result.ID
+	defer close(u.settled)
+	for next := range u.pending {
+		if next.wait != nil {
+			appended, err := next.wait(ctx)
+			u.room.Release(next.bytes)
+			if err == nil {
+				result := u.stream.result(appended)
+				u.summary.Stored++
+				if result.ID.Sequence() > u.summary.Last.Sequence() { // a repeat has an old one
+					u.summary.Last = result.ID
+				}
+				continue
 			}
-			return
+			next.refuse = u.fail(next.number, err)
 		}
-		oldest.refuse = u.fail(oldest.number, err)
-	}
-	u.summary.Refused++
-	if len(u.summary.Errors) < maxErrors {
-		u.summary.Errors = append(u.summary.Errors, UploadError{oldest.number, oldest.refuse})
+		u.summary.Refused++
+		if len(u.summary.Errors) < maxErrors {
+			u.summary.Errors = append(u.summary.Errors, UploadError{next.number, next.refuse})
+		}
 	}
 }
 
-// fail takes an error of the log: what passes by itself, or is our bug, ends the upload.
+// fail takes an error of the log.
 func (u *Upload) fail(number uint64, err error) *problem.Error {
-	p := problem.From(err)
-	if u.failed == nil && (p.Retryable() || p.Kind == problem.Internal) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.failed == nil && isFinal(err) {
 		u.failed, u.first = err, number
 	}
-	return p
+	return problem.From(err)
+}
+
+// failure is the log's error that ended the upload, and the number of the event that met it first.
+func (u *Upload) failure() (first uint64, failed error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.first, u.failed
+}
+
+// isFinal tells whether an error of the log ends the upload: what passes by itself, or is our bug.
+func isFinal(err error) bool {
+	p := problem.From(err)
+	return p.Retryable() || p.Kind == problem.Internal
 }

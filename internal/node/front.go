@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/leatstream/leat"
+	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/problem"
 )
 
 // A front is one server on one listener.
@@ -21,8 +23,11 @@ type front struct {
 // Limits of the HTTP listeners.
 const (
 	maxHeaderBytes = 16 << 10
-	headersWithin  = 5 * time.Second
-	idleFor        = 2 * time.Minute
+	// Beyond what net/http reads it answers by itself, in text, and on HTTP/2 it ends the connection with all its
+	// streams. So it reads more than is taken.
+	readHeaderBytes = 4 * maxHeaderBytes
+	headersWithin   = 5 * time.Second
+	idleFor         = 2 * time.Minute
 	// One gRPC client puts all its streams on one HTTP/2 connection and waits silently for the rest: net/http's 250
 	// would stop a service with 251 subscriptions.
 	maxStreams = 4096
@@ -51,16 +56,16 @@ func (n *Node) fronts(server *leat.Server, bound *listeners) []front {
 	return all
 }
 
+// withPages needs no http.ServeMux, which would answer paths that it cleans before leat's routes refuse them.
 func (n *Node) withPages(routes http.Handler) http.Handler {
-	if len(n.Pages) == 0 {
-		return routes
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/", routes)
-	for pattern, page := range n.Pages {
-		mux.Handle(pattern, page)
-	}
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page, ok := n.Pages[r.URL.Path]
+		if ok && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			page.ServeHTTP(w, r)
+			return
+		}
+		routes.ServeHTTP(w, r)
+	})
 }
 
 func (n *Node) httpFront(name string, l net.Listener, h http.Handler) front {
@@ -99,14 +104,14 @@ func newHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 		Protocols:         protocols,
 		ReadHeaderTimeout: headersWithin,
 		IdleTimeout:       idleFor,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    readHeaderBytes,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: stuckAfter,
 			SendPingTimeout: pingEvery, PingTimeout: pongWithin},
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 }
 
-// limitHeaders is exact where MaxHeaderBytes is not: net/http reads 4 KiB more than that on HTTP/1.1.
+// limitHeaders refuses what is over the limit, but not beyond what is read.
 func limitHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		size := len(r.Method) + len(r.RequestURI) + len(r.Host)
@@ -116,8 +121,8 @@ func limitHeaders(next http.Handler) http.Handler {
 			}
 		}
 		if size > maxHeaderBytes {
-			w.Header().Set("Connection", "close")
-			http.Error(w, "431 Request Header Fields Too Large: at most 16 KiB are taken", http.StatusRequestHeaderFieldsTooLarge)
+			ingest.Refuse(w, r, problem.New(problem.HeadersTooLarge,
+				"the headers of the request have %d bytes together: at most %d KiB are taken", size, maxHeaderBytes>>10))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -23,7 +23,7 @@ type Node struct {
 	Logger   *slog.Logger
 	Output   io.Writer // gets the bound addresses, for people and scripts
 
-	// Pages are served on the public listener beside leat's own routes: ServeMux pattern to handler.
+	// Pages are served on the public listener before leat's own routes: path to handler of GET and HEAD.
 	Pages map[string]http.Handler
 	// Started, where not nil, is called once, when every listener answers.
 	Started func(Addresses)

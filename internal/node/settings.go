@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/leatstream/leat/internal/origin"
 )
 
 // Settings are what a node can be told. The tags make the flag, the LEAT_ variable, the field of the --config file
@@ -54,30 +55,8 @@ func (a *Address) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// An Origin is what a browser puts into the Origin header (RFC 6454, section 6.2): a scheme, a host and, where it is
-// not the scheme's own, a port. "*" stands for every origin.
-type Origin string
-
-// UnmarshalText keeps the form that browsers send, so that origins can be compared as text.
-func (o *Origin) UnmarshalText(text []byte) error {
-	if string(text) == "*" {
-		*o = "*"
-		return nil
-	}
-	u, err := url.Parse(string(text))
-	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") ||
-		strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q is no origin: give SCHEME://HOST[:PORT], such as https://app.example.com, or * for all", text)
-	}
-	host := strings.ToLower(u.Host)
-	if u.Scheme == "http" {
-		host = strings.TrimSuffix(host, ":80")
-	} else {
-		host = strings.TrimSuffix(host, ":443")
-	}
-	*o = Origin(u.Scheme + "://" + host)
-	return nil
-}
+// An Origin is what a browser puts into the Origin header; "*" stands for every origin.
+type Origin = origin.Origin
 
 // A setting is one field of Settings.
 type setting struct {

@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -29,6 +30,7 @@ const (
 	Conflict                       // overlaps with what is there
 	PreconditionFailed             // If-Match or If-None-Match does not hold
 	TooLarge                       //
+	HeadersTooLarge                //
 	Invalid                        // well-formed, but not what the contract says
 	TooMany                        // a limit is reached
 	Unavailable                    // passes by itself: the log does not answer
@@ -53,6 +55,7 @@ var kinds = [...]status{
 	Conflict:           {http.StatusConflict, codes.AlreadyExists, 1008, false},
 	PreconditionFailed: {http.StatusPreconditionFailed, codes.FailedPrecondition, 1008, false},
 	TooLarge:           {http.StatusRequestEntityTooLarge, codes.ResourceExhausted, 1009, false},
+	HeadersTooLarge:    {http.StatusRequestHeaderFieldsTooLarge, codes.ResourceExhausted, 1009, false},
 	Invalid:            {http.StatusUnprocessableEntity, codes.InvalidArgument, 1008, false},
 	TooMany:            {http.StatusTooManyRequests, codes.ResourceExhausted, 1013, true},
 	Unavailable:        {http.StatusServiceUnavailable, codes.Unavailable, 1013, true},
@@ -93,6 +96,14 @@ func From(err error) *Error {
 	id := fmt.Sprintf("%08x", hash.Sum32())
 	return &Error{Kind: Internal, Detail: "something went wrong in the server; its log says what under id " + id,
 		cause: fmt.Errorf("id %s: %w", id, err)}
+}
+
+// Caught makes a problem of a panic, with the stack for the log, where it is deferred at the top of what a connection's
+// goroutine does: a bug ends one connection, not the process.
+func Caught(err *error) {
+	if cause := recover(); cause != nil {
+		*err = From(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
+	}
 }
 
 // Error gives the detail and, for our own bugs, the cause.

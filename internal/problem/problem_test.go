@@ -32,6 +32,7 @@ func TestEachKindHasTheStatusesOfTheWireReference(t *testing.T) {
 		{problem.Conflict, 409, codes.AlreadyExists, 1008, false},
 		{problem.PreconditionFailed, 412, codes.FailedPrecondition, 1008, false},
 		{problem.TooLarge, 413, codes.ResourceExhausted, 1009, false},
+		{problem.HeadersTooLarge, 431, codes.ResourceExhausted, 1009, false},
 		{problem.Invalid, 422, codes.InvalidArgument, 1008, false},
 		{problem.TooMany, 429, codes.ResourceExhausted, 1013, true},
 		{problem.Unavailable, 503, codes.Unavailable, 1013, true},
@@ -41,6 +42,24 @@ func TestEachKindHasTheStatusesOfTheWireReference(t *testing.T) {
 		if e.HTTP() != want.http || e.GRPC() != want.grpc || e.Close() != want.close || e.Retryable() != want.retryable || (e.Wait() > 0) != want.retryable {
 			t.Errorf("%+v: got %d, %s, %d, %v, %s", want, e.HTTP(), e.GRPC(), e.Close(), e.Retryable(), e.Wait())
 		}
+	}
+}
+
+func TestAPanicIsABugOfOurs(t *testing.T) {
+	err := func() (err error) {
+		defer problem.Caught(&err)
+		panic("a bug")
+	}()
+	p := problem.From(err)
+	if p.Kind != problem.Internal || !strings.Contains(p.Error(), "panic: a bug") || !strings.Contains(p.Error(), "problem_test.go") || strings.Contains(p.Detail, "bug") {
+		t.Errorf("the client is told %q, the log %q", p.Detail, p.Error())
+	}
+	broken := errors.New("broken")
+	if err := func() (err error) {
+		defer problem.Caught(&err)
+		return broken
+	}(); !errors.Is(err, broken) {
+		t.Errorf("without a panic: %v", err)
 	}
 }
 

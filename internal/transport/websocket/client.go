@@ -13,6 +13,7 @@ import (
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/problem"
 	"github.com/leatstream/leat/internal/transport/leatv1"
 	"github.com/leatstream/leat/internal/transport/socket"
 )
@@ -65,17 +66,18 @@ func (c *client) take(conn net.Conn, encrypted bool, early []byte) {
 func (c *client) run(ctx context.Context, begin func() error) {
 	defer c.cancel()
 	c.hub.WhenEnded(c.in.wake)
-	err := begin()
-	if err == nil {
-		err = c.read(ctx)
-	}
+	err := c.read(ctx, begin)
 	how := c.end(err)
 	_ = c.conn.Close() // nobody is left to care
 	c.hub.Close(how)
 }
 
 // read handles message after message.
-func (c *client) read(ctx context.Context) error {
+func (c *client) read(ctx context.Context, begin func() error) (err error) {
+	defer problem.Caught(&err)
+	if err := begin(); err != nil {
+		return err
+	}
 	for {
 		message, err := c.in.message()
 		if err != nil {
@@ -90,7 +92,16 @@ func (c *client) read(ctx context.Context) error {
 // end says goodbye as the reason for the end has it, and tells the metrics which one it was.
 func (c *client) end(err error) (how string) {
 	var closed *closeError
+	bug, _ := errors.AsType[*problem.Error](err)
 	switch {
+	case bug != nil && bug.Kind == problem.Internal:
+		c.logger.Error("a WebSocket broke off", "error", bug)
+		c.out.hurry()
+		c.cancel()
+		c.session.Close()
+		c.sayClose(ws.StatusCode(bug.Close()), bug.Detail)
+		c.discard()
+		return "error"
 	case errors.As(err, &closed):
 		c.out.hurry()
 		c.cancel()

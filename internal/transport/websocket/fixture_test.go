@@ -54,13 +54,19 @@ func listen(t testing.TB, h *hub.Hub, handler http.Handler) *httptest.Server {
 	}))
 	t.Cleanup(func() {
 		server.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := h.Drain(ctx, 0); err != nil {
-			t.Errorf("drain: %v", err)
-		}
+		drained(t, h)
 	})
 	return server
+}
+
+// drained ends all connections, and waits for them.
+func drained(t testing.TB, h *hub.Hub) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := h.Drain(ctx, 0); err != nil {
+		t.Errorf("drain: %v", err)
+	}
 }
 
 // dialRaw opens a WebSocket by hand.
