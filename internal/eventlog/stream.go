@@ -23,20 +23,21 @@ import (
 
 // A Stream is the stored events of one stream of the contract. Errors are problems where a client can be told.
 type Stream struct {
-	log        *Log
-	name       string // in the contract
-	stream     string // in JetStream
-	prefix     string // of its subjects
-	durability contract.Durability
-	reads      prometheus.Counter
-	batches    chan struct{} // JetStream refuses the 51st batch at once
-	torn       span          // First to Last: what was missing at the end when it was opened; zero: nothing
+	log      *Log
+	contract *contract.Stream
+	name     string // in the contract
+	stream   string // in JetStream
+	prefix   string // of its subjects
+	reads    prometheus.Counter
+	batches  chan struct{} // JetStream refuses the 51st batch at once
+	gate     *gate
 
 	highest atomic.Uint64 // the last sequence ever seen
 
 	mu      sync.Mutex // guards the fields below; held while they are stored, so the log knows a life before its first event
 	config  jetstream.StreamConfig
 	lineage Lineage
+	torn    span // First to Last: what was missing at the end when it was opened; zero: nothing
 }
 
 const (
@@ -47,7 +48,7 @@ const (
 // Stream opens a stream of the contract: it is made, or changed to the contract's retention.
 func (l *Log) Stream(ctx context.Context, c *contract.Stream) (*Stream, error) {
 	s := &Stream{
-		log: l, name: c.Name, durability: c.Durability,
+		log: l, contract: c, name: c.Name, gate: newGate(),
 		stream:  "leat-" + c.Name,
 		prefix:  "leat." + c.Name + ".",
 		reads:   l.reads.WithLabelValues(c.Name),
@@ -57,17 +58,9 @@ func (l *Log) Stream(ctx context.Context, c *contract.Stream) (*Stream, error) {
 		return nil, fmt.Errorf("stream %q: this event log has no durability %s: %s, %s and %s are right",
 			c.Name, c.Durability, contract.Disk, contract.Memory, contract.None)
 	}
-	info, err := s.info(ctx)
-	switch missing := isAPIError(err, jetstream.JSErrCodeStreamNotFound); {
-	case err != nil && !missing:
-		return nil, fmt.Errorf("stream %q: %w", c.Name, err)
-	case !missing:
-		err = s.adopt(ctx, c, info)
-	case s.stored():
-		err = s.create(ctx, c)
-	default:
-		err = nil
-	}
+	l.opening.RLock()
+	defer l.opening.RUnlock()
+	info, err := s.open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("stream %q: %w", c.Name, err)
 	}
@@ -80,10 +73,27 @@ func (l *Log) Stream(ctx context.Context, c *contract.Stream) (*Stream, error) {
 	return s, nil
 }
 
+// open makes the stream or takes it over, and gives what it held before. The caller has Log.opening.
+func (s *Stream) open(ctx context.Context) (*streamInfo, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info, err := s.info(ctx)
+	switch missing := isAPIError(err, jetstream.JSErrCodeStreamNotFound); {
+	case err != nil && !missing:
+		return nil, err
+	case !missing:
+		return info, s.adopt(ctx, info)
+	case s.stored():
+		return info, s.create(ctx)
+	}
+	return info, nil
+}
+
 // create makes a stream that the server does not have.
-func (s *Stream) create(ctx context.Context, c *contract.Stream) error {
-	s.lineage = NewLineage()
-	s.config = s.configure(c)
+func (s *Stream) create(ctx context.Context) error {
+	s.lineage, s.torn = NewLineage(), span{}
+	s.highest.Store(0)
+	s.config = s.configure()
 	if _, err := s.log.api.CreateStream(ctx, s.config); err != nil {
 		return err
 	}
@@ -92,11 +102,11 @@ func (s *Stream) create(ctx context.Context, c *contract.Stream) error {
 
 // adopt takes over a stream that was there: with the contract's retention, and in a new incarnation unless all that
 // it held at the last clean stop is still there.
-func (s *Stream) adopt(ctx context.Context, c *contract.Stream, info *streamInfo) error {
+func (s *Stream) adopt(ctx context.Context, info *streamInfo) error {
 	if kept := info.Config.Storage == "file"; kept != s.onDisk() {
 		return fmt.Errorf("it is stored as durability %s, and the contract says %s: that would drop its events; "+
 			"say durability %s again, or give it another name, or remove its folder %s while leat is stopped",
-			contract.Disk, c.Durability, contract.Disk, s.folder())
+			contract.Disk, s.contract.Durability, contract.Disk, s.folder())
 	}
 	lineage, err := ParseLineage(info.Config.Metadata[lineageKey])
 	if err != nil {
@@ -107,7 +117,7 @@ func (s *Stream) adopt(ctx context.Context, c *contract.Stream, info *streamInfo
 	if err != nil {
 		return err
 	}
-	if end < info.State.Last {
+	if s.torn = (span{}); end < info.State.Last {
 		s.torn = span{First: end + 1, Last: info.State.Last}
 	}
 	if !whole {
@@ -115,7 +125,7 @@ func (s *Stream) adopt(ctx context.Context, c *contract.Stream, info *streamInfo
 		lineage = lineage.Renew(end)
 	}
 	s.lineage = lineage
-	s.config = s.configure(c)
+	s.config = s.configure()
 	s.highest.Store(info.State.Last)
 	if lineage.String() == info.Config.Metadata[lineageKey] && info.Config.bounds() == boundsOf(&s.config) {
 		return nil
@@ -126,7 +136,8 @@ func (s *Stream) adopt(ctx context.Context, c *contract.Stream, info *streamInfo
 	return s.syncLineage()
 }
 
-func (s *Stream) configure(c *contract.Stream) jetstream.StreamConfig {
+func (s *Stream) configure() jetstream.StreamConfig {
+	c := s.contract
 	config := jetstream.StreamConfig{
 		Name:               s.stream,
 		Subjects:           []string{s.prefix + "*"},
@@ -153,8 +164,8 @@ func (s *Stream) configure(c *contract.Stream) jetstream.StreamConfig {
 	return config
 }
 
-func (s *Stream) stored() bool { return s.durability != contract.None }
-func (s *Stream) onDisk() bool { return s.durability == contract.Disk }
+func (s *Stream) stored() bool { return s.contract.Durability != contract.None }
+func (s *Stream) onDisk() bool { return s.contract.Durability == contract.Disk }
 
 // survived tells whether the stream is known to hold all that it held at the last clean stop, and else which of its
 // events is the newest that is left.
@@ -181,6 +192,8 @@ func (s *Stream) survived(ctx context.Context, info *streamInfo) (end uint64, wh
 // end gives the sequence of the newest event at a clean stop, where last is the log's last: a tail that is known to be
 // torn is told once.
 func (s *Stream) end(last uint64) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if last > 0 && last == s.torn.Last {
 		return s.torn.First - 1
 	}
