@@ -37,7 +37,9 @@ type Stream struct {
 	mu      sync.Mutex // guards the fields below; held while they are stored, so the log knows a life before its first event
 	config  jetstream.StreamConfig
 	lineage Lineage
-	torn    span // First to Last: what was missing at the end when it was opened; zero: nothing
+	torn    span   // First to Last: what was missing at the end when it was opened; zero: nothing
+	missing uint64 // how many events are in holes
+	holes   []Hole // as JetStream knows them, never changed
 }
 
 const (
@@ -243,9 +245,13 @@ func (s *Stream) State(ctx context.Context) (State, error) {
 	if err := s.see(ctx, known, info.State.Last); err != nil {
 		return State{}, err
 	}
+	holes, err := s.holesIn(ctx, info)
+	if err != nil {
+		return State{}, unanswered(err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return State{First: info.first(), Last: info.State.Last, Lineage: s.lineage}, nil
+	return State{First: info.first(), Last: info.State.Last, Holes: holes, Lineage: s.lineage}, nil
 }
 
 // see takes note of the log's last sequence; known is what it was before the log was asked. Where it went back, the
@@ -302,6 +308,8 @@ type streamInfo struct {
 		First    uint64    `json:"first_seq"`
 		Last     uint64    `json:"last_seq"`
 		Newest   time.Time `json:"last_ts"`
+		Missing  uint64    `json:"num_deleted"`       // how many are missing between First and Last
+		Deleted  []uint64  `json:"deleted,omitempty"` // which ones, in order, where they were asked for
 	} `json:"state"`
 }
 
@@ -335,10 +343,12 @@ func (i *streamInfo) first() uint64 {
 }
 
 // info asks the stream's leader.
-func (s *Stream) info(ctx context.Context) (*streamInfo, error) {
+func (s *Stream) info(ctx context.Context) (*streamInfo, error) { return s.ask(ctx, nil) }
+
+func (s *Stream) ask(ctx context.Context, request []byte) (*streamInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	m, err := s.log.ask.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+s.stream, nil)
+	m, err := s.log.ask.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+s.stream, request)
 	if err != nil {
 		return nil, err
 	}
