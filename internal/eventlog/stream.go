@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/shirou/gopsutil/v4/disk"
+	"golang.org/x/sync/errgroup"
 )
 
 // A Stream is the stored events of one stream of the contract. Errors are problems where a client can be told.
@@ -44,8 +45,24 @@ type Stream struct {
 
 const (
 	concurrentBatches = 16
+	concurrentOpens   = 8
 	lineageKey        = "leat-incarnations" // in the stored stream's metadata
 )
+
+// Streams opens the streams of a contract, several at a time: each waits for the disk.
+func (l *Log) Streams(ctx context.Context, declared []*contract.Stream) ([]*Stream, error) {
+	streams, failed := make([]*Stream, len(declared)), make([]error, len(declared))
+	var g errgroup.Group
+	g.SetLimit(concurrentOpens)
+	for i, c := range declared {
+		g.Go(func() error {
+			streams[i], failed[i] = l.Stream(ctx, c)
+			return nil // all that fail are told
+		})
+	}
+	_ = g.Wait() // of nils
+	return streams, errors.Join(failed...)
+}
 
 // Stream opens a stream of the contract: it is made, or changed to the contract's retention.
 func (l *Log) Stream(ctx context.Context, c *contract.Stream) (*Stream, error) {
