@@ -83,13 +83,13 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 		stopped:  make(chan error, 1),
 	}
 	s.close = sync.OnceValue(s.closeOnce)
-	for _, declared := range c.Streams {
-		stored, err := log.Stream(ctx, declared)
-		if err != nil {
-			return nil, errors.Join(err, log.Close())
-		}
-		s.hub.Add(declared, stored)
-		s.ingest.Add(declared, stored)
+	streams, err := log.Streams(ctx, c.Streams)
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	for i, declared := range c.Streams {
+		s.hub.Add(declared, streams[i])
+		s.ingest.Add(declared, streams[i])
 	}
 	s.grpc = grpc.New(s.hub, s.ingest, c, o.logger)
 	s.admin = admin.New(registry, s.Ready)

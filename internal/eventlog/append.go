@@ -96,8 +96,9 @@ func (s *Stream) AppendAsync(ctx context.Context, r Record) (func(context.Contex
 type pending struct {
 	stream *Stream
 	future jetstream.PubAckFuture
-	events uint64 // how many the acknowledgement is for
-	known  uint64 // the last sequence seen before it began
+	shut   <-chan struct{} // closed when there will be no answer
+	events uint64          // how many the acknowledgement is for
+	known  uint64          // the last sequence seen before it began
 }
 
 // weight is what a message counts for in Log.inFlight.
@@ -109,12 +110,18 @@ func (s *Stream) begin(ctx context.Context, m *nats.Msg) (pending, error) {
 		return pending{}, notStored(errClosed)
 	default:
 	}
+	if _, why := s.gate.enter(); why != nil {
+		return pending{}, notStored(why)
+	}
 	if err := s.log.inFlight.Acquire(ctx, weight(m)); err != nil {
 		return pending{}, notStored(err)
 	}
 	p := pending{stream: s, events: 1, known: s.highest.Load()}
 	var err error
-	if p.future, err = s.log.appends.PublishMsgAsync(m); err != nil {
+	if p.shut, err = s.gate.enter(); err == nil { // again: the streams may have been opened anew meanwhile
+		p.future, err = s.log.appends.PublishMsgAsync(m)
+	}
+	if err != nil {
 		s.log.inFlight.Release(weight(m))
 		return pending{}, notStored(err)
 	}
@@ -125,22 +132,38 @@ func (s *Stream) begin(ctx context.Context, m *nats.Msg) (pending, error) {
 func (p pending) wait(ctx context.Context) (Appended, error) {
 	select {
 	case ack := <-p.future.Ok():
-		if !ack.Duplicate && ack.Sequence <= p.known {
-			// The number was given out before: the log has lost what had it.
-			if err := p.stream.see(ctx, p.stream.highest.Load(), ack.Sequence-p.events); err != nil {
-				return Appended{}, err
-			}
-		}
-		raise(&p.stream.highest, ack.Sequence)
-		return Appended{p.stream.position(ack.Sequence), ack.Duplicate}, nil
+		return p.acknowledged(ctx, ack)
 	case err := <-p.future.Err():
 		return Appended{}, err
 	case <-ctx.Done():
 		return Appended{}, ctx.Err()
+	case <-p.shut:
+	}
+	select { // it may have been answered before the write that failed
+	case ack := <-p.future.Ok():
+		return p.acknowledged(ctx, ack)
+	case err := <-p.future.Err():
+		return Appended{}, err
+	default:
+		return Appended{}, errUnwritable
 	}
 }
 
-var errClosed = errors.New("it is closed")
+func (p pending) acknowledged(ctx context.Context, ack *jetstream.PubAck) (Appended, error) {
+	if !ack.Duplicate && ack.Sequence <= p.known {
+		// The number was given out before: the log has lost what had it.
+		if err := p.stream.see(ctx, p.stream.highest.Load(), ack.Sequence-p.events); err != nil {
+			return Appended{}, err
+		}
+	}
+	raise(&p.stream.highest, ack.Sequence)
+	return Appended{p.stream.position(ack.Sequence), ack.Duplicate}, nil
+}
+
+var (
+	errClosed     = errors.New("it is closed")
+	errUnwritable = errors.New("writing failed")
+)
 
 // stored tells of an append that was sent whether it may have been stored: not where JetStream itself refused it.
 func stored(err error) error {

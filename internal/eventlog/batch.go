@@ -25,6 +25,9 @@ func (s *Stream) AppendBatch(ctx context.Context, records []Record) ([]Appended,
 	if !s.stored() {
 		return s.publishEach(ctx, records)
 	}
+	if _, why := s.gate.enter(); why != nil {
+		return nil, notStored(why) // before any part of it is sent
+	}
 	select {
 	case s.batches <- struct{}{}:
 		defer func() { <-s.batches }()

@@ -9,6 +9,7 @@ import (
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/internal/eventlog"
 	"github.com/leatstream/leat/internal/eventlog/logtest"
+	"golang.org/x/sync/errgroup"
 )
 
 func bench(b *testing.B) *eventlog.Stream {
@@ -151,10 +152,16 @@ func BenchmarkOpen100Streams(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for i := range 100 {
-			c := logtest.Stream(contract.Disk)
-			c.Name = fmt.Sprint("orders-", i)
-			s := stream(b, l, c)
+		declared := make([]*contract.Stream, 100)
+		for i := range declared {
+			declared[i] = logtest.Stream(contract.Disk)
+			declared[i].Name = fmt.Sprint("orders-", i)
+		}
+		streams, err := l.Streams(b.Context(), declared)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, s := range streams {
 			if n > 0 {
 				fill(b, s, n)
 			}
@@ -167,5 +174,36 @@ func BenchmarkOpen100Streams(b *testing.B) {
 		b.StopTimer()
 		shut(b, l)
 		b.StartTimer()
+	}
+}
+
+// What Append costs beside JetStream's own asynchronous publishing, with callers that each wait for their event.
+func BenchmarkAppend(b *testing.B) {
+	r := record(1)
+	for _, callers := range []int{1, 8, 64} {
+		s := bench(b)
+		for name, store := range map[string]func() error{
+			"leat": func() error { _, err := s.Append(b.Context(), r, nil); return err },
+			"bare": s.Bare(b, r),
+		} {
+			b.Run(fmt.Sprintf("%s/%d", name, callers), func(b *testing.B) {
+				b.ReportAllocs()
+				var g errgroup.Group
+				var begun atomic.Int64
+				for range callers {
+					g.Go(func() error {
+						for begun.Add(1) <= int64(b.N) {
+							if err := store(); err != nil {
+								return err
+							}
+						}
+						return nil
+					})
+				}
+				if err := g.Wait(); err != nil {
+					b.Fatal(err)
+				}
+			})
+		}
 	}
 }

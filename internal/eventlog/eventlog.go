@@ -20,11 +20,11 @@ import (
 // A Log is the embedded JetStream server and its streams.
 type Log struct {
 	folder  *folder
-	found   mark // what the last clean stop left; nil after an unclean one
 	logger  *slog.Logger
 	reads   *prometheus.CounterVec
 	remove  func() bool // takes reads out of the registry
 	server  *server.Server
+	lines   *serverLogger
 	publish *nats.Conn // each job has its own connection: one that both publishes and follows stalls
 	follow  *nats.Conn
 	ask     *nats.Conn
@@ -33,6 +33,9 @@ type Log struct {
 	api      jetstream.JetStream // on ask
 	readers  chan *reader        // the idle ones; who waits is served in turn
 	inFlight *semaphore.Weighted // bytes of appends under way
+
+	opening sync.RWMutex // guards found; held while streams are opened, for writing while all are opened again; taken before mu
+	found   mark         // what the last clean stop left, or what was there before all were opened again; nil: not known
 
 	mu       sync.Mutex // guards the fields below
 	streams  map[string]*Stream
@@ -71,6 +74,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	}
 	l := &Log{
 		folder:   f,
+		lines:    &serverLogger{logger: o.Logger, written: make(chan struct{}, 1)},
 		logger:   o.Logger,
 		readers:  make(chan *reader, concurrentReads),
 		inFlight: semaphore.NewWeighted(maxInFlightBytes),
@@ -88,6 +92,8 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 		return nil, errors.Join(err, f.close())
 	}
 	open.Store(f.path, l)
+	l.running.Add(1)
+	go l.mend()
 	return l, nil
 }
 
@@ -95,7 +101,7 @@ func (l *Log) start(ctx context.Context, registry prometheus.Registerer) (err er
 	if l.found, err = l.folder.takeMark(); err != nil {
 		return err
 	}
-	if l.server, err = startServer(l.folder.path, l.logger); err != nil {
+	if l.server, err = startServer(l.folder.path, l.lines); err != nil {
 		return fmt.Errorf("event log in %s: %w", l.folder.path, err)
 	}
 	if err := l.connect(); err != nil {
@@ -148,10 +154,15 @@ func (l *Log) connect() (err error) {
 	return err
 }
 
-// Ping makes a round trip to the log.
+// Ping makes a round trip to the log. It fails, too, while a stream cannot be written.
 func (l *Log) Ping(ctx context.Context) error {
 	if _, err := l.api.AccountInfo(ctx); err != nil {
-		return problem.New(problem.Unavailable, "the event log does not answer: %w", err)
+		return unanswered(err)
+	}
+	for _, s := range l.opened() {
+		if _, why := s.gate.enter(); why != nil {
+			return problem.New(problem.Unavailable, "stream %q: %w", s.name, why)
+		}
 	}
 	return nil
 }
@@ -199,10 +210,8 @@ func (l *Log) Close() error {
 
 // takeStock gives where each stream on disk ends.
 func (l *Log) takeStock(ctx context.Context) (mark, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	m := make(mark)
-	for name, s := range l.streams {
+	for _, s := range l.opened() {
 		if !s.onDisk() {
 			continue
 		}
@@ -210,7 +219,7 @@ func (l *Log) takeStock(ctx context.Context) (mark, error) {
 		if err != nil {
 			return nil, err
 		}
-		m[name] = span{info.first(), info.State.Last, s.end(info.State.Last), info.State.Newest}
+		m[s.name] = span{info.first(), info.State.Last, s.end(info.State.Last), info.State.Newest}
 	}
 	return m, nil
 }

@@ -95,6 +95,30 @@ func TestAFolderLeftOutIsTemporary(t *testing.T) {
 	}
 }
 
+func TestEachStreamThatCannotBeOpenedIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir)
+	var declared []*contract.Stream
+	for _, name := range []string{"orders", "prices", "readings"} {
+		c := logtest.Stream(contract.Disk)
+		c.Name = name
+		declared = append(declared, c)
+	}
+	streams, err := l.Streams(t.Context(), declared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range streams {
+		logtest.Append(t, s, "a", 1)
+	}
+	shut(t, l)
+	declared[0].Durability, declared[2].Durability = contract.Memory, contract.None
+	_, err = open(t, dir).Streams(t.Context(), declared)
+	if err == nil || !strings.Contains(err.Error(), `"orders"`) || strings.Contains(err.Error(), `"prices"`) || !strings.Contains(err.Error(), `"readings"`) {
+		t.Errorf("got %v; want an error that names orders and readings", err)
+	}
+}
+
 func TestAnotherDurabilityNeedsADecision(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir)

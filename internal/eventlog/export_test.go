@@ -1,6 +1,11 @@
 package eventlog
 
-import "context"
+import (
+	"context"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
 
 // EscapeKey and UnescapeKey are for tests.
 var (
@@ -15,6 +20,26 @@ func (s *Stream) Lose(ctx context.Context) error {
 	}
 	_, err := s.log.api.CreateStream(ctx, s.config)
 	return err
+}
+
+// Bare gives what stores an event with nothing of ours around JetStream's own asynchronous publishing.
+func (s *Stream) Bare(t testing.TB, r Record) func() error {
+	js, err := jetstream.New(s.log.publish)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() error {
+		f, err := js.PublishMsgAsync(s.message(&r))
+		if err != nil {
+			return err
+		}
+		select {
+		case <-f.Ok():
+			return nil
+		case err := <-f.Err():
+			return err
+		}
+	}
 }
 
 // Consumers counts the consumers of the stream.

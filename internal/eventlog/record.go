@@ -63,6 +63,7 @@ func (e *Entry) Sequence() uint64 { return e.Position.Sequence() }
 type State struct {
 	First uint64 // sequence of the oldest event; Last+1 when there is none
 	Last  uint64 // sequence of the newest event ever stored, 0 before the first
+	Holes []Hole // what is missing between the two, in order; one event that cannot be read may not be told
 	Lineage
 }
 

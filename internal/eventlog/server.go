@@ -12,15 +12,18 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
+// syncInterval is what a power cut can take; a killed process loses nothing.
+const syncInterval = 100 * time.Millisecond
+
 // startServer starts NATS in this process, with no port.
-func startServer(folder string, logger *slog.Logger) (*server.Server, error) {
+func startServer(folder string, lines *serverLogger) (*server.Server, error) {
 	ns, err := server.NewServer(&server.Options{
 		ServerName:         "leat",
 		DontListen:         true,
 		NoSigs:             true,
 		JetStream:          true,
 		StoreDir:           folder,
-		SyncInterval:       100 * time.Millisecond, // what a power cut can take; a killed process loses nothing
+		SyncInterval:       syncInterval,
 		JetStreamMaxStore:  unlimitedStorage,
 		JetStreamMaxMemory: unlimitedStorage,
 		MaxPayload:         maxPayload,
@@ -29,8 +32,7 @@ func startServer(folder string, logger *slog.Logger) (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines := &serverLogger{logger: logger}
-	ns.SetLoggerV2(lines, logger.Enabled(context.Background(), slog.LevelDebug), false, false)
+	ns.SetLoggerV2(lines, lines.logger.Enabled(context.Background(), slog.LevelDebug), false, false)
 	ns.Start()
 	if fatal := lines.fatal.Load(); fatal != nil {
 		ns.Shutdown()
@@ -64,20 +66,28 @@ func (l *Log) dial(job string, options ...nats.Option) (*nats.Conn, error) {
 
 // A serverLogger hands NATS' own lines to the logger. What NATS finds notable is detail here.
 type serverLogger struct {
-	logger *slog.Logger
-	fatal  atomic.Pointer[string] // the first reason why it could not start
+	logger  *slog.Logger
+	written chan struct{}          // of size 1: there was a line that can be bad news
+	fatal   atomic.Pointer[string] // the first reason why it could not start
 }
 
-func (s *serverLogger) Noticef(format string, v ...any) { s.debug(format, v) }
+func (s *serverLogger) Noticef(format string, v ...any) { s.note(); s.debug(format, v) }
 func (s *serverLogger) Debugf(format string, v ...any)  { s.debug(format, v) }
 func (s *serverLogger) Tracef(format string, v ...any)  { s.debug(format, v) }
-func (s *serverLogger) Warnf(format string, v ...any)   { s.warn(format, v) }
-func (s *serverLogger) Errorf(format string, v ...any)  { s.warn(format, v) }
+func (s *serverLogger) Warnf(format string, v ...any)   { s.note(); s.warn(format, v) }
+func (s *serverLogger) Errorf(format string, v ...any)  { s.note(); s.warn(format, v) }
 
 // Fatalf is where NATS' own logger would end the process.
 func (s *serverLogger) Fatalf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	s.fatal.CompareAndSwap(nil, &text)
+}
+
+func (s *serverLogger) note() {
+	select {
+	case s.written <- struct{}{}:
+	default:
+	}
 }
 
 func (s *serverLogger) debug(format string, v []any) {

@@ -19,35 +19,55 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/shirou/gopsutil/v4/disk"
+	"golang.org/x/sync/errgroup"
 )
 
 // A Stream is the stored events of one stream of the contract. Errors are problems where a client can be told.
 type Stream struct {
-	log        *Log
-	name       string // in the contract
-	stream     string // in JetStream
-	prefix     string // of its subjects
-	durability contract.Durability
-	reads      prometheus.Counter
-	batches    chan struct{} // JetStream refuses the 51st batch at once
-	torn       span          // First to Last: what was missing at the end when it was opened; zero: nothing
+	log      *Log
+	contract *contract.Stream
+	name     string // in the contract
+	stream   string // in JetStream
+	prefix   string // of its subjects
+	reads    prometheus.Counter
+	batches  chan struct{} // JetStream refuses the 51st batch at once
+	gate     *gate
 
 	highest atomic.Uint64 // the last sequence ever seen
 
 	mu      sync.Mutex // guards the fields below; held while they are stored, so the log knows a life before its first event
 	config  jetstream.StreamConfig
 	lineage Lineage
+	torn    span   // First to Last: what was missing at the end when it was opened; zero: nothing
+	missing uint64 // how many events are in holes
+	holes   []Hole // as JetStream knows them, never changed
 }
 
 const (
 	concurrentBatches = 16
+	concurrentOpens   = 8
 	lineageKey        = "leat-incarnations" // in the stored stream's metadata
 )
+
+// Streams opens the streams of a contract, several at a time: each waits for the disk.
+func (l *Log) Streams(ctx context.Context, declared []*contract.Stream) ([]*Stream, error) {
+	streams, failed := make([]*Stream, len(declared)), make([]error, len(declared))
+	var g errgroup.Group
+	g.SetLimit(concurrentOpens)
+	for i, c := range declared {
+		g.Go(func() error {
+			streams[i], failed[i] = l.Stream(ctx, c)
+			return nil // all that fail are told
+		})
+	}
+	_ = g.Wait() // of nils
+	return streams, errors.Join(failed...)
+}
 
 // Stream opens a stream of the contract: it is made, or changed to the contract's retention.
 func (l *Log) Stream(ctx context.Context, c *contract.Stream) (*Stream, error) {
 	s := &Stream{
-		log: l, name: c.Name, durability: c.Durability,
+		log: l, contract: c, name: c.Name, gate: newGate(),
 		stream:  "leat-" + c.Name,
 		prefix:  "leat." + c.Name + ".",
 		reads:   l.reads.WithLabelValues(c.Name),
@@ -57,17 +77,9 @@ func (l *Log) Stream(ctx context.Context, c *contract.Stream) (*Stream, error) {
 		return nil, fmt.Errorf("stream %q: this event log has no durability %s: %s, %s and %s are right",
 			c.Name, c.Durability, contract.Disk, contract.Memory, contract.None)
 	}
-	info, err := s.info(ctx)
-	switch missing := isAPIError(err, jetstream.JSErrCodeStreamNotFound); {
-	case err != nil && !missing:
-		return nil, fmt.Errorf("stream %q: %w", c.Name, err)
-	case !missing:
-		err = s.adopt(ctx, c, info)
-	case s.stored():
-		err = s.create(ctx, c)
-	default:
-		err = nil
-	}
+	l.opening.RLock()
+	defer l.opening.RUnlock()
+	info, err := s.open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("stream %q: %w", c.Name, err)
 	}
@@ -80,10 +92,27 @@ func (l *Log) Stream(ctx context.Context, c *contract.Stream) (*Stream, error) {
 	return s, nil
 }
 
+// open makes the stream or takes it over, and gives what it held before. The caller has Log.opening.
+func (s *Stream) open(ctx context.Context) (*streamInfo, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info, err := s.info(ctx)
+	switch missing := isAPIError(err, jetstream.JSErrCodeStreamNotFound); {
+	case err != nil && !missing:
+		return nil, err
+	case !missing:
+		return info, s.adopt(ctx, info)
+	case s.stored():
+		return info, s.create(ctx)
+	}
+	return info, nil
+}
+
 // create makes a stream that the server does not have.
-func (s *Stream) create(ctx context.Context, c *contract.Stream) error {
-	s.lineage = NewLineage()
-	s.config = s.configure(c)
+func (s *Stream) create(ctx context.Context) error {
+	s.lineage, s.torn = NewLineage(), span{}
+	s.highest.Store(0)
+	s.config = s.configure()
 	if _, err := s.log.api.CreateStream(ctx, s.config); err != nil {
 		return err
 	}
@@ -92,11 +121,11 @@ func (s *Stream) create(ctx context.Context, c *contract.Stream) error {
 
 // adopt takes over a stream that was there: with the contract's retention, and in a new incarnation unless all that
 // it held at the last clean stop is still there.
-func (s *Stream) adopt(ctx context.Context, c *contract.Stream, info *streamInfo) error {
+func (s *Stream) adopt(ctx context.Context, info *streamInfo) error {
 	if kept := info.Config.Storage == "file"; kept != s.onDisk() {
 		return fmt.Errorf("it is stored as durability %s, and the contract says %s: that would drop its events; "+
 			"say durability %s again, or give it another name, or remove its folder %s while leat is stopped",
-			contract.Disk, c.Durability, contract.Disk, s.folder())
+			contract.Disk, s.contract.Durability, contract.Disk, s.folder())
 	}
 	lineage, err := ParseLineage(info.Config.Metadata[lineageKey])
 	if err != nil {
@@ -107,7 +136,7 @@ func (s *Stream) adopt(ctx context.Context, c *contract.Stream, info *streamInfo
 	if err != nil {
 		return err
 	}
-	if end < info.State.Last {
+	if s.torn = (span{}); end < info.State.Last {
 		s.torn = span{First: end + 1, Last: info.State.Last}
 	}
 	if !whole {
@@ -115,7 +144,7 @@ func (s *Stream) adopt(ctx context.Context, c *contract.Stream, info *streamInfo
 		lineage = lineage.Renew(end)
 	}
 	s.lineage = lineage
-	s.config = s.configure(c)
+	s.config = s.configure()
 	s.highest.Store(info.State.Last)
 	if lineage.String() == info.Config.Metadata[lineageKey] && info.Config.bounds() == boundsOf(&s.config) {
 		return nil
@@ -126,7 +155,8 @@ func (s *Stream) adopt(ctx context.Context, c *contract.Stream, info *streamInfo
 	return s.syncLineage()
 }
 
-func (s *Stream) configure(c *contract.Stream) jetstream.StreamConfig {
+func (s *Stream) configure() jetstream.StreamConfig {
+	c := s.contract
 	config := jetstream.StreamConfig{
 		Name:               s.stream,
 		Subjects:           []string{s.prefix + "*"},
@@ -153,8 +183,8 @@ func (s *Stream) configure(c *contract.Stream) jetstream.StreamConfig {
 	return config
 }
 
-func (s *Stream) stored() bool { return s.durability != contract.None }
-func (s *Stream) onDisk() bool { return s.durability == contract.Disk }
+func (s *Stream) stored() bool { return s.contract.Durability != contract.None }
+func (s *Stream) onDisk() bool { return s.contract.Durability == contract.Disk }
 
 // survived tells whether the stream is known to hold all that it held at the last clean stop, and else which of its
 // events is the newest that is left.
@@ -181,6 +211,8 @@ func (s *Stream) survived(ctx context.Context, info *streamInfo) (end uint64, wh
 // end gives the sequence of the newest event at a clean stop, where last is the log's last: a tail that is known to be
 // torn is told once.
 func (s *Stream) end(last uint64) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if last > 0 && last == s.torn.Last {
 		return s.torn.First - 1
 	}
@@ -230,9 +262,13 @@ func (s *Stream) State(ctx context.Context) (State, error) {
 	if err := s.see(ctx, known, info.State.Last); err != nil {
 		return State{}, err
 	}
+	holes, err := s.holesIn(ctx, info)
+	if err != nil {
+		return State{}, unanswered(err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return State{First: info.first(), Last: info.State.Last, Lineage: s.lineage}, nil
+	return State{First: info.first(), Last: info.State.Last, Holes: holes, Lineage: s.lineage}, nil
 }
 
 // see takes note of the log's last sequence; known is what it was before the log was asked. Where it went back, the
@@ -289,6 +325,8 @@ type streamInfo struct {
 		First    uint64    `json:"first_seq"`
 		Last     uint64    `json:"last_seq"`
 		Newest   time.Time `json:"last_ts"`
+		Missing  uint64    `json:"num_deleted"`       // how many are missing between First and Last
+		Deleted  []uint64  `json:"deleted,omitempty"` // which ones, in order, where they were asked for
 	} `json:"state"`
 }
 
@@ -322,10 +360,12 @@ func (i *streamInfo) first() uint64 {
 }
 
 // info asks the stream's leader.
-func (s *Stream) info(ctx context.Context) (*streamInfo, error) {
+func (s *Stream) info(ctx context.Context) (*streamInfo, error) { return s.ask(ctx, nil) }
+
+func (s *Stream) ask(ctx context.Context, request []byte) (*streamInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	m, err := s.log.ask.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+s.stream, nil)
+	m, err := s.log.ask.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+s.stream, request)
 	if err != nil {
 		return nil, err
 	}

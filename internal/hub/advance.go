@@ -7,6 +7,7 @@ import (
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/eventlog"
 )
 
 // where a cursor is in its stream. Live, resuming and slow are the same state at different distances.
@@ -121,21 +122,33 @@ func (s *Subscriber) over(ctx context.Context) bool {
 // takePast moves the cursor over what was read, nil where the log gave nothing; it returns false where that proves
 // nothing yet. sure tells that the log has been asked often enough.
 func (s *Subscriber) takePast(ctx context.Context, v *volume, last uint64, sure bool, take func(*block) uint64) (bool, error) {
+	var holes []eventlog.Hole
 	if v == nil || v.sparse { // such blocks do not show what is missing before them
-		if missing, err := s.expired(ctx); missing || err != nil {
-			return missing, err
+		state, err := s.stream.asker.state(ctx)
+		if err != nil {
+			return false, err
 		}
+		if state.First > s.at+1 {
+			s.skip(state.First-1, event.GapExpired)
+			return true, nil
+		}
+		holes = state.Holes
 	}
 	switch {
 	case v != nil:
 		v.mu.Lock()
+		v.holes = holes
 		missing := take(&v.block)
 		v.mu.Unlock()
 		if missing > 0 {
 			s.skip(missing, event.GapExpired)
 		}
 	case !s.key.IsZero(): // nothing of this key
-		s.at = max(s.at, last)
+		if missing := firstHole(holes, s.at, last); missing > 0 {
+			s.skip(missing, event.GapExpired)
+		} else {
+			s.at = max(s.at, last)
+		}
 	case !sure:
 		return false, nil
 	default:
@@ -143,19 +156,6 @@ func (s *Subscriber) takePast(ctx context.Context, v *volume, last uint64, sure 
 		s.skip(last, event.GapExpired)
 	}
 	s.read = true
-	return true, nil
-}
-
-// expired asks the log whether retention has removed what comes next; if so the cursor moves on, and a gap is due.
-func (s *Subscriber) expired(ctx context.Context) (bool, error) {
-	state, err := s.stream.asker.state(ctx)
-	if err != nil {
-		return false, err
-	}
-	if state.First <= s.at+1 {
-		return false, nil
-	}
-	s.skip(state.First-1, event.GapExpired)
 	return true, nil
 }
 

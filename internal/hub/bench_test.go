@@ -27,6 +27,7 @@ info: { title: Hub tests, version: 1.0.0 }
 streams:
   ticks: { key: path, events: { tick: { schema: {} }, tock: { schema: {} } } }
   skips: { slow: skip, events: { tick: { schema: {} } } }
+  memory: { durability: memory, key: path, events: { tick: { schema: {} } } }
   lives: { durability: none, events: { tick: { schema: {} } } }
 `
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/eventlog"
 )
 
 // An item is an event in the hub. Its sequence is the log's; on a stream of durability none the hub counts by itself.
@@ -20,7 +21,8 @@ type block struct {
 	after, last uint64 // it covers the sequences behind after, up to and including last
 	items       []item // in order
 	bytes       int    // of data
-	sparse      bool   // holds the events of one key: what is missing between them is no loss
+	sparse      bool   // holds the events of one key: what is missing between them is no loss, unless it is in holes
+	holes       []eventlog.Hole
 	segments    map[string]*segment
 }
 
@@ -72,9 +74,26 @@ func (b *block) index(at uint64) int {
 	return sort.Search(len(b.items), func(i int) bool { return b.items[i].sequence > at })
 }
 
-// hole tells whether events are missing between at and the item at place i, which comes next.
-func (b *block) hole(at uint64, i int) bool {
-	return !b.sparse && b.items[i].sequence > at+1
+// hole gives the last of the events that are missing between at and the item at place i, which comes next; 0: none are.
+func (b *block) hole(at uint64, i int) (missing uint64) {
+	next := b.items[i].sequence
+	switch {
+	case b.sparse:
+		return firstHole(b.holes, at, next)
+	case next > at+1:
+		return next - 1
+	}
+	return 0
+}
+
+// firstHole gives where the first of the holes behind at ends, of those that begin before next; 0: there is none.
+func firstHole(holes []eventlog.Hole, at, next uint64) (last uint64) {
+	for _, h := range holes {
+		if h.Last > at && h.First < next {
+			return h.Last
+		}
+	}
+	return 0
 }
 
 func (s *segment) start(i int) int {

@@ -31,7 +31,8 @@ func testItem(sequence uint64) item {
 // order, and says exactly what is missing.
 func TestCursorsGetAllThatTheTailHoldsAndHearOfEachHole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		tail := newTail(rapid.IntRange(1, 60).Draw(t, "events"), 1<<20)
+		// Blocks of one event up to full ones, and bursts that cross several.
+		tail := newTail(rapid.OneOf(rapid.IntRange(1, 60), rapid.IntRange(600, 3000)).Draw(t, "events"), 1<<20)
 		base := uint64(rapid.IntRange(0, 500).Draw(t, "base"))
 		tail.begin(base)
 		stored := map[uint64]bool{}
@@ -42,16 +43,20 @@ func TestCursorsGetAllThatTheTailHoldsAndHearOfEachHole(t *testing.T) {
 		if rapid.Bool().Draw(t, "by key") {
 			c.key = event.MustKey("k")
 		}
+		page := rapid.Bool().Draw(t, "as pages")
 		var got, want []uint64
 		from := base // what the cursor has been told or has skipped ends here
-		for range rapid.IntRange(1, 120).Draw(t, "steps") {
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			if rapid.IntRange(0, 3).Draw(t, "read") > 0 {
 				sequence := tail.last + 1
 				if rapid.IntRange(0, 9).Draw(t, "hole") == 0 {
 					sequence += uint64(rapid.IntRange(1, 5).Draw(t, "lost"))
 				}
-				tail.append(testItem(sequence))
-				stored[sequence] = true
+				for range rapid.OneOf(rapid.IntRange(1, 3), rapid.IntRange(100, 700)).Draw(t, "burst") {
+					tail.append(testItem(sequence))
+					stored[sequence] = true
+					sequence++
+				}
 				continue
 			}
 			for c.at < tail.last {
@@ -59,9 +64,21 @@ func TestCursorsGetAllThatTheTailHoldsAndHearOfEachHole(t *testing.T) {
 					c.at, from = tail.base, tail.base
 					continue
 				}
-				var batch Batch
-				_, missing := c.collect(tail.block(c.at), &plain, &batch)
-				got = append(got, sequences(t, batch)...)
+				var missing uint64
+				if page {
+					var events []*event.Event
+					events, missing = c.take(tail.block(c.at), rapid.IntRange(1, 400).Draw(t, "limit"), nil)
+					for _, e := range events {
+						got = append(got, e.Position.Sequence())
+					}
+				} else {
+					var batch Batch
+					_, missing = c.collect(tail.block(c.at), &plain, &batch)
+					got = append(got, sequences(t, batch)...)
+				}
+				if c.at == from && missing == 0 {
+					t.Fatalf("the cursor stands still at %d, and the tail ends at %d", from, tail.last)
+				}
 				for s := from + 1; s <= c.at; s++ {
 					if i := testItem(s); stored[s] && c.match(&i.Event) {
 						want = append(want, s)
@@ -81,10 +98,17 @@ func TestCursorsGetAllThatTheTailHoldsAndHearOfEachHole(t *testing.T) {
 				}
 			}
 		}
-		if fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Fatalf("got  %v\nwant %v", got, want)
+		for i := range max(len(got), len(want)) {
+			if i >= len(got) || i >= len(want) || got[i] != want[i] {
+				t.Fatalf("%d events, want %d; from the %dth on:\ngot  %v\nwant %v", len(got), len(want), i+1, some(got, i), some(want, i))
+			}
 		}
 	})
+}
+
+// some gives a few of the sequences from the ith on.
+func some(sequences []uint64, i int) []uint64 {
+	return sequences[min(i, len(sequences)):min(i+5, len(sequences))]
 }
 
 func sequences(t rapid.TB, b Batch) []uint64 {

@@ -38,9 +38,9 @@ func (c *cursor) collect(b *block, f *Format, batch *Batch) (newest *item, missi
 	}
 	for i := b.index(c.at); i < len(b.items); i++ {
 		item := &b.items[i]
-		if b.hole(c.at, i) {
+		if missing = b.hole(c.at, i); missing > 0 {
 			flush(i)
-			return newest, item.sequence - 1
+			return newest, missing
 		}
 		if !c.match(&item.Event) {
 			flush(i)
@@ -71,8 +71,8 @@ func (c *cursor) collect(b *block, f *Format, batch *Batch) (newest *item, missi
 func (c *cursor) take(b *block, limit int, events []*event.Event) (_ []*event.Event, missing uint64) {
 	for i := b.index(c.at); i < len(b.items); i++ {
 		item := &b.items[i]
-		if b.hole(c.at, i) {
-			return events, item.sequence - 1
+		if missing = b.hole(c.at, i); missing > 0 {
+			return events, missing
 		}
 		if c.match(&item.Event) {
 			if len(events) == limit {

@@ -63,7 +63,7 @@ func (st *stream) followOnce(ctx context.Context) error {
 
 var (
 	errIdle     = errors.New("nobody subscribes") // ends the group; nothing is wrong
-	errWentBack = errors.New("the event log's last sequence went back")
+	errWentBack = errors.New("the event log went back")
 )
 
 // meet asks the log where it is. A tail that is not far behind goes on from where it is.
@@ -74,10 +74,25 @@ func (st *stream) meet(ctx context.Context) error {
 		return err
 	}
 	st.lineage.Store(&state.Lineage)
-	if !st.tailStarted() || state.Last < known || state.Last-known > uint64(st.tail.maxEvents) || state.First > known+1 {
+	if to, back := st.wentBack(&state, known); back {
+		st.begin(to)
+	} else if !st.tailStarted() || state.Last-known > uint64(st.tail.maxEvents) || state.First > known+1 {
 		st.begin(state.Last)
 	}
 	return nil
+}
+
+// wentBack tells whether the log no longer has what the tail ends with, and where the two part. The numbers alone do
+// not show it: a stream in memory that began anew may have grown beyond them since. The caller is run.
+func (st *stream) wentBack(state *eventlog.State, known uint64) (to uint64, back bool) {
+	to, back = state.Last, state.Last < known
+	if st.met != nil {
+		if at, reason := state.Locate(st.met.Position(known)); reason != "" {
+			to, back = min(at, state.Last), true
+		}
+	}
+	st.met = &state.Lineage
+	return to, back
 }
 
 // deliver appends what the follower brought, and reads what it has missed.
@@ -162,9 +177,9 @@ func (st *stream) compare(ctx context.Context) error {
 			continue // readers notice when they need the log; the follower's own error ends this
 		}
 		st.lineage.Store(&state.Lineage)
-		if state.Last < known {
-			st.logger.Warn("the event log's last sequence went back", "from", known, "to", state.Last)
-			st.begin(state.Last)
+		if to, back := st.wentBack(&state, known); back {
+			st.logger.Warn("the event log went back", "from", known, "to", to)
+			st.begin(to)
 			return errWentBack
 		}
 		if before > known {

@@ -144,6 +144,28 @@ func TestAHoleInTheLogIsTold(t *testing.T) {
 	})
 }
 
+func TestAHoleInTheLogIsToldToWhoReadsOneKey(t *testing.T) {
+	inBubble(t, "ticks", hub.Options{}, func(b *bench) {
+		for range 4 {
+			b.publish(1, "tick", "k")
+			b.publish(1, "tick", "l")
+		}
+		b.publish(1, "tick", "k")
+		b.log.Lose(4, 6)
+		b.log.DropOldest(1)
+		for key, want := range map[string]string{
+			"k": "3 gap(6) 7 9 live(9)",
+			"l": "2 gap(6) 8 live(9)",
+			"m": "gap(6) live(9)", // a gap covers positions, whether or not events there matched
+		} {
+			earliest := "earliest"
+			c := b.subscribe(hub.Params{Key: &key, After: &earliest})
+			c.want(key+", over the hole", want)
+			c.close()
+		}
+	})
+}
+
 func TestAThousandThatResumeTogetherCostFewReads(t *testing.T) {
 	inBubble(t, "ticks", hub.Options{}, func(b *bench) {
 		b.publish(5000, "tick", "k")

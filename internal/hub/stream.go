@@ -20,7 +20,8 @@ type stream struct {
 	history  *history
 
 	lineage atomic.Pointer[eventlog.Lineage]
-	moved   atomic.Uint64 // counts the tail's changes
+	moved   atomic.Uint64     // counts the tail's changes
+	met     *eventlog.Lineage // as it was when the tail was last compared with the log; run's alone
 
 	// follow is taken by whoever appends to the tail, before mu: filling a hole reads the log in between.
 	follow chan struct{}

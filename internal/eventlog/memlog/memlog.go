@@ -194,7 +194,16 @@ func (l *Log) State(ctx context.Context) (eventlog.State, error) {
 		return eventlog.State{}, nil
 	}
 	l.retain(time.Now())
-	return eventlog.State{First: l.first(), Last: l.last, Lineage: l.lineage}, l.answer()
+	return eventlog.State{First: l.first(), Last: l.last, Holes: l.holes(), Lineage: l.lineage}, l.answer()
+}
+
+func (l *Log) holes() (holes []eventlog.Hole) {
+	for i := 1; i < len(l.entries); i++ {
+		if before, at := l.entries[i-1].Sequence(), l.entries[i].Sequence(); at > before+1 {
+			holes = append(holes, eventlog.Hole{First: before + 1, Last: at - 1})
+		}
+	}
+	return holes
 }
 
 func (l *Log) first() uint64 {
