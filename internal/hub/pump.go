@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/problem"
 )
 
 // A pump is a loop that moves many subscribers forward: it is told who has something to get, and writes to each without
@@ -117,7 +118,10 @@ func (p *pump) pass() {
 	p.mu.Unlock()
 	for i, s := range queue {
 		queue[i] = nil
-		p.move(s)
+		if err := p.move(s); err != nil {
+			s.unsent = &unsent{failed: err}
+			go s.spin()
+		}
 	}
 	p.spare = queue[:0]
 	p.count(nil)
@@ -125,15 +129,16 @@ func (p *pump) pass() {
 	clear(p.last.batch.Frames)
 }
 
-// move writes to a subscriber what it is behind.
-func (p *pump) move(s *Subscriber) {
+// move writes to a subscriber what it is behind. The error is a bug of ours, which ends this subscriber alone.
+func (p *pump) move(s *Subscriber) (bug error) {
+	defer problem.Caught(&bug)
 	batch, t, ok := p.collect(s)
 	if !ok {
 		go s.spin()
-		return
+		return nil
 	}
 	if batch.Events > 0 && !p.write(s, batch, t.newest) {
-		return
+		return nil
 	}
 	now := time.Now()
 	if batch.Events > 0 {
@@ -145,9 +150,10 @@ func (p *pump) move(s *Subscriber) {
 	if t.missing > 0 {
 		s.skip(t.missing, event.GapExpired)
 		go s.spin()
-		return
+		return nil
 	}
 	p.park(s, now, batch.Events > 0)
+	return nil
 }
 
 // collect gives what a subscriber is to be written now, and moves its cursor over it; false says that this is no

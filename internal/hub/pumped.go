@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/leatstream/leat/internal/problem"
 )
 
 // A TryWriter can also write without blocking, so that a pump can move its subscriber and no goroutine waits for it.
@@ -67,14 +69,19 @@ func (s *Subscriber) spin() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s.engage(cancel)
-	flushed := s.unsent != nil
-	err := s.flush()
-	if err == nil {
-		err = s.loop(ctx, s.try, nil, s.pumped(flushed))
-	}
-	if !errors.Is(err, errRests) {
+	if err := s.turn(ctx); !errors.Is(err, errRests) {
 		s.done(err)
 	}
+}
+
+// turn flushes and loops. The error may be a bug of ours, which ends this subscriber alone.
+func (s *Subscriber) turn(ctx context.Context) (err error) {
+	defer problem.Caught(&err)
+	flushed := s.unsent != nil
+	if err := s.flush(); err != nil {
+		return err
+	}
+	return s.loop(ctx, s.try, nil, s.pumped(flushed))
 }
 
 func (s *Subscriber) engage(cancel context.CancelFunc) {
