@@ -167,10 +167,11 @@ var (
 
 // stored tells of an append that was sent whether it may have been stored: not where JetStream itself refused it.
 func stored(err error) error {
+	if err == nil {
+		return nil
+	}
 	var refused *jetstream.APIError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &refused):
 		return notStored(err)
 	case errors.Is(err, jetstream.ErrNoStreamResponse):

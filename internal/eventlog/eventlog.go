@@ -219,7 +219,16 @@ func (l *Log) takeStock(ctx context.Context) (mark, error) {
 		if err != nil {
 			return nil, err
 		}
-		m[s.name] = span{info.first(), info.State.Last, s.end(info.State.Last), info.State.Newest}
+		last, err := s.lastBlock()
+		if err != nil {
+			return nil, err
+		}
+		if last.Name != "" {
+			if err := syncPath(s.blockFile(last.Name)); err != nil {
+				return nil, err
+			}
+		}
+		m[s.name] = span{info.first(), info.State.Last, s.end(info.State.Last), info.State.Newest, last}
 	}
 	return m, nil
 }

@@ -140,6 +140,25 @@ func cut(t *testing.T, dir string, bytes int64) {
 	}
 }
 
+// zero overwrites the end of the last block, as a power cut may leave it.
+func zero(t *testing.T, dir string) {
+	t.Helper()
+	files := blockFiles(t, dir)
+	file, err := os.OpenFile(files[len(files)-1], os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }() // what matters was written
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := min(info.Size(), 50<<10)
+	if _, err := file.WriteAt(make([]byte, n), info.Size()-n); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestEveryAcknowledgedEventSurvivesAKill(t *testing.T) {
 	dir := t.TempDir()
 	var all []event.Position
@@ -168,9 +187,10 @@ func TestWhatATornTailLostIsResetAndNeverNamedAgain(t *testing.T) {
 	for how, history := range map[string]func(*testing.T, string, int) []event.Position{"stopped": stopped, "killed": killed} {
 		for _, n := range []int{50, 1000} {
 			for what, damage := range map[string]func(t *testing.T, dir string){
-				"7 bytes":    func(t *testing.T, dir string) { cut(t, dir, 7) },
-				"50 KiB":     func(t *testing.T, dir string) { cut(t, dir, 50<<10) },
-				"last block": func(t *testing.T, dir string) { cut(t, dir, 1<<40) },
+				"7 bytes":         func(t *testing.T, dir string) { cut(t, dir, 7) },
+				"50 KiB":          func(t *testing.T, dir string) { cut(t, dir, 50<<10) },
+				"last block":      func(t *testing.T, dir string) { cut(t, dir, 1<<40) },
+				"50 KiB of zeros": zero,
 				"no block": func(t *testing.T, dir string) {
 					for _, file := range blockFiles(t, dir) {
 						if err := os.Remove(file); err != nil {

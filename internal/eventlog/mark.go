@@ -19,6 +19,13 @@ type span struct {
 	Last   uint64    `json:"last"`
 	End    uint64    `json:"end"`    // of the newest event that was there: before Last where a torn tail is known
 	Newest time.Time `json:"newest"` // when the newest event was stored
+	Block  block     `json:"block"`
+}
+
+// A block is the file that a stream's newest events are in, as it was.
+type block struct {
+	Name string `json:"name"`
+	Size int64  `json:"size"`
 }
 
 // A markText is the mark as it lies in the folder.
