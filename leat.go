@@ -139,7 +139,9 @@ func (s *Server) Publish(ctx context.Context, stream string, e Event) (event.Pos
 		text := e.Time.Format(time.RFC3339Nano)
 		given.Time = &text
 	}
-	result, err := s.ingest.Publish(ctx, stream, given, ingest.Options{IdempotencyKey: e.IdempotencyKey})
+	result, err := s.ingest.Publish(ctx, stream, given, ingest.Options{
+		IdempotencyKey: e.IdempotencyKey, Names: ingest.Names{IdempotencyKey: "IdempotencyKey"},
+	})
 	if err != nil {
 		return event.Position{}, fmt.Errorf("publish to %s: %w", stream, err)
 	}

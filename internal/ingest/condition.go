@@ -22,16 +22,16 @@ func requestName(key string, index int) string { return eventlog.RequestDedupe("
 func eventName(dedupe string) string { return "e" + dedupe + "e" }
 
 // ifLast turns If-Match into the sequence that the key's newest event must have.
-func (s *stream) ifLast(ctx context.Context, key event.Key, ifMatch *string) (*uint64, error) {
-	if ifMatch == nil {
+func (s *stream) ifLast(ctx context.Context, key event.Key, o Options) (*uint64, error) {
+	if o.IfMatch == nil {
 		return nil, nil
 	}
-	if *ifMatch == "" {
+	if *o.IfMatch == "" {
 		return new(uint64), nil
 	}
-	position, err := event.ParsePosition(*ifMatch)
+	position, err := event.ParsePosition(*o.IfMatch)
 	if err != nil {
-		return nil, problem.New(problem.Malformed, "If-Match: %w", err)
+		return nil, problem.New(problem.Malformed, "%s: %w", o.Names.ifMatch(), err)
 	}
 	state, err := s.log.State(ctx)
 	if err != nil {
@@ -45,7 +45,7 @@ func (s *stream) ifLast(ctx context.Context, key event.Key, ifMatch *string) (*u
 	if err != nil {
 		return nil, err
 	}
-	p := problem.New(problem.PreconditionFailed, "If-Match: stream %q has no position %s: take that of the key's newest event", s.contract.Name, position)
+	p := problem.New(problem.PreconditionFailed, "%s: stream %q has no position %s: take that of the key's newest event", o.Names.ifMatch(), s.contract.Name, position)
 	p.Position = newest.String()
 	return nil, p
 }
@@ -61,7 +61,7 @@ func pathOptions(r *http.Request) Options {
 // headerOptions reads what a request's headers and path ask for.
 func headerOptions(r *http.Request) (Options, error) {
 	o := pathOptions(r)
-	key, given, err := oneHeader(r, "Idempotency-Key")
+	key, given, err := oneHeader(r, idempotencyHeader)
 	if err != nil {
 		return Options{}, err
 	}

@@ -31,3 +31,5 @@ func RequestNames(key string, n int) []string {
 	}
 	return names
 }
+
+func Reword(n Names, err error) error { return n.reword(err) }

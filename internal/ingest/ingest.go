@@ -44,6 +44,7 @@ type Options struct {
 	PathKey        *string // the key in the route; nil: none
 	IdempotencyKey string  // empty: none. Covers the whole request
 	IfMatch        *string // a position; empty: only if the key has no event yet (If-None-Match: *)
+	Names          Names   // what the client calls the two above
 }
 
 // Result is the answer to one stored event.
@@ -92,13 +93,13 @@ func (in *Ingest) Publish(ctx context.Context, stream string, e Event, o Options
 	if o.IdempotencyKey != "" {
 		record.Dedupe = requestName(o.IdempotencyKey, 0)
 	}
-	ifLast, err := s.ifLast(ctx, record.Key, o.IfMatch)
+	ifLast, err := s.ifLast(ctx, record.Key, o)
 	if err != nil {
 		return Result{}, err
 	}
 	appended, err := s.log.Append(ctx, record, ifLast)
 	if err != nil {
-		return Result{}, err
+		return Result{}, o.Names.reword(err)
 	}
 	return s.result(appended), nil
 }
@@ -122,15 +123,15 @@ func (in *Ingest) begin(name string, o Options) (*stream, event.Key, error) {
 		}
 	}
 	if len(o.IdempotencyKey) > maxIdempotencyKey {
-		return nil, event.Key{}, problem.New(problem.Malformed, "the idempotency key is %d bytes long: at most %d are allowed",
-			len(o.IdempotencyKey), maxIdempotencyKey)
+		return nil, event.Key{}, problem.New(problem.Malformed, "%s is %d bytes long: at most %d are allowed",
+			o.Names.idempotencyKey(), len(o.IdempotencyKey), maxIdempotencyKey)
 	}
 	if s.contract.Durability == contract.None {
 		if o.IdempotencyKey != "" {
-			return nil, event.Key{}, unstored(name, "Idempotency-Key")
+			return nil, event.Key{}, unstored(name, o.Names.idempotencyKey())
 		}
 		if o.IfMatch != nil {
-			return nil, event.Key{}, unstored(name, "If-Match and If-None-Match")
+			return nil, event.Key{}, unstored(name, o.Names.conditions())
 		}
 	}
 	return s, pathKey, nil

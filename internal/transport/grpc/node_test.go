@@ -54,7 +54,8 @@ streams:
 type node struct {
 	hub    *hub.Hub
 	server *grpc.Server
-	native string // addresses
+	ended  *prometheus.Registry // with leat_connections_ended_total
+	native string               // addresses
 	http   string
 }
 
@@ -69,7 +70,8 @@ func start(t testing.TB) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := hub.New(hub.Options{Logger: logger, Registry: prometheus.NewRegistry()})
+	registry := prometheus.NewRegistry()
+	h := hub.New(hub.Options{Logger: logger, Registry: registry})
 	in := ingest.New(logger, prometheus.NewRegistry())
 	for _, s := range c.Streams {
 		stored, err := log.Stream(t.Context(), s)
@@ -79,7 +81,7 @@ func start(t testing.TB) *node {
 		h.Add(s, stored)
 		in.Add(s, stored)
 	}
-	n := &node{hub: h, server: grpc.New(h, in, c, logger)}
+	n := &node{hub: h, server: grpc.New(h, in, c, logger), ended: registry}
 	ctx, cancel := context.WithCancel(context.Background())
 	running := make(chan error, 3)
 	go func() { running <- h.Run(ctx) }()
@@ -90,7 +92,8 @@ func start(t testing.TB) *node {
 
 	public := listen(t)
 	n.http = public.Addr().String()
-	front := &http.Server{Handler: n.server, Protocols: new(http.Protocols)}
+	// As in internal/node: a connection that takes no byte is net/http's to end.
+	front := &http.Server{Handler: n.server, Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{WriteByteTimeout: hub.SlowAfter}}
 	front.Protocols.SetUnencryptedHTTP2(true)
 	go func() { running <- front.Serve(public) }()
 

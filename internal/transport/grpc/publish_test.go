@@ -45,6 +45,31 @@ func TestIfMatchPublishesOnlyAfterTheKeysLastEvent(t *testing.T) {
 	})
 }
 
+func TestErrorsNameTheFieldsThatTheClientSent(t *testing.T) {
+	each(t, func(t *testing.T, leat *client) {
+		none, malformed, foreign := "", "x", "never0had-1"
+		tick := &leatv1.Event{Stream: "ticks", Type: "tick", Data: []byte(`{}`)}
+		for says, requests := range map[string][]*leatv1.PublishRequest{
+			"if_match": {
+				{Event: shipped("or_1").Event, IfMatch: &malformed},
+				{Event: shipped("or_1").Event, IfMatch: &foreign},
+				{Event: tick, IfMatch: &none},
+			},
+			"idempotency_key": {
+				{Event: shipped("or_1").Event, IdempotencyKey: strings.Repeat("k", 257)},
+				{Event: tick, IdempotencyKey: "k"},
+			},
+		} {
+			for _, request := range requests {
+				_, err := leat.Publish(within(t), request)
+				if detail := status.Convert(err).Message(); !strings.Contains(detail, says) || strings.Contains(detail, "If-") || strings.Contains(detail, "Idempotency-Key") {
+					t.Errorf("%v: got %q; want %s named, and no header", request, detail, says)
+				}
+			}
+		}
+	})
+}
+
 func TestARefusedEventSaysWhy(t *testing.T) {
 	each(t, func(t *testing.T, leat *client) {
 		withEvent := func(change func(e *leatv1.Event)) *leatv1.PublishRequest {

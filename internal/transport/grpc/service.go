@@ -22,6 +22,9 @@ type service struct {
 	contract *contract.Contract
 }
 
+// names are those of PublishRequest's fields.
+var names = ingest.Names{IdempotencyKey: "idempotency_key", IfMatch: "if_match"}
+
 // Publish stores one event.
 func (s *service) Publish(ctx context.Context, request *leatv1.PublishRequest) (*leatv1.PublishResponse, error) {
 	if closed(s.server.draining) {
@@ -31,7 +34,9 @@ func (s *service) Publish(ctx context.Context, request *leatv1.PublishRequest) (
 	if err != nil {
 		return nil, statusOf(err)
 	}
-	result, err := s.ingest.Publish(ctx, stream, e, ingest.Options{IdempotencyKey: request.IdempotencyKey, IfMatch: request.IfMatch})
+	result, err := s.ingest.Publish(ctx, stream, e, ingest.Options{
+		IdempotencyKey: request.IdempotencyKey, IfMatch: request.IfMatch, Names: names,
+	})
 	if err != nil {
 		return nil, s.server.fail(ctx, err)
 	}

@@ -3,6 +3,7 @@ package grpc_test
 import (
 	"bytes"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,98 @@ func TestAClientThatStopsReadingIsEndedAndDelaysNobody(t *testing.T) {
 	}
 }
 
+// A foreign client need not follow any of grpc-go's habits: one gives no window, another never reads its socket.
+func TestForeignClientsThatStallAreEndedInTimeAndDelayNobody(t *testing.T) {
+	t.Parallel() // it takes hub.SlowAfter
+	for _, way := range []string{"native", "http"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			n := start(t)
+			leat := dial(t, n, n.native)
+			reading := dial(t, n, n.address(way)).subscribe(t, &leatv1.SubscribeRequest{Stream: "large"})
+			windowless, deaf := newTrickle(t, n.address(way)), newTrickle(t, n.address(way))
+			deaf.allow(t, 1<<30)
+			publish := func() {
+				t.Helper()
+				published := time.Now()
+				if id, got := leat.publish(t, blob()), reading.next(t); got.Id != id || time.Since(published) > 5*time.Second {
+					t.Fatalf("got %s after %v, want %s at once", got.Id, time.Since(published), id)
+				}
+			}
+			began := time.Now()
+			for range 60 { // more than the kernel's buffers
+				publish()
+			}
+			filled := time.Now()
+			ticks := time.NewTicker(100 * time.Millisecond)
+			defer ticks.Stop()
+			for n.slow(t) < 2 {
+				<-ticks.C
+				if publish(); time.Since(filled) > 2*hub.SlowAfter {
+					t.Fatalf("%v of 2 ended after %v", n.slow(t), time.Since(filled))
+				}
+			}
+			if took := time.Since(began); took < hub.SlowAfter {
+				t.Errorf("ended after %v", took)
+			}
+			windowless.wantsEnd(t, way)
+		})
+	}
+}
+
+// slow is how many connections were ended for slowness.
+func (n *node) slow(t *testing.T) (count float64) {
+	t.Helper()
+	families, err := n.ended.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != "leat_connections_ended_total" {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			for _, label := range metric.GetLabel() {
+				if label.GetValue() == "slow" {
+					count += metric.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return count
+}
+
+// wantsEnd reads the end of the stream. grpc-go queues the status behind the data, and HTTP/2 lets neither pass without
+// a window; net/http resets the stream.
+func (s *trickle) wantsEnd(t *testing.T, way string) {
+	t.Helper()
+	if way == "native" {
+		s.allow(t, 1<<30)
+	}
+	s.until(t, func(frame http2.Frame) bool {
+		switch frame := frame.(type) {
+		case *http2.RSTStreamFrame:
+			if way == "native" {
+				t.Errorf("the stream is reset: %v", frame.ErrCode)
+			}
+			return true
+		case *http2.HeadersFrame:
+			fields, err := s.headers.DecodeFull(frame.HeaderBlockFragment())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, field := range fields {
+				if field.Name == "grpc-status" && field.Value != strconv.Itoa(int(codes.Unavailable)) {
+					t.Errorf("ended with status %s", field.Value)
+				}
+			}
+			return frame.StreamEnded()
+		default:
+			return false
+		}
+	})
+}
+
 func TestAClientThatReadsSlowlyIsNotEnded(t *testing.T) {
 	t.Parallel() // it takes hub.SlowAfter
 	for _, way := range []string{"native", "http"} {
@@ -76,7 +169,8 @@ func TestAClientThatReadsSlowlyIsNotEnded(t *testing.T) {
 
 // A trickle is a subscriber that takes just as much as the test says, down in HTTP/2's frames.
 type trickle struct {
-	framer *http2.Framer
+	framer  *http2.Framer
+	headers *hpack.Decoder
 }
 
 func newTrickle(t *testing.T, address string) *trickle {
@@ -106,7 +200,7 @@ func newTrickle(t *testing.T, address string) *trickle {
 	if _, err := conn.Write([]byte(http2.ClientPreface)); err != nil {
 		t.Fatal(err)
 	}
-	s := &trickle{http2.NewFramer(conn, conn)}
+	s := &trickle{http2.NewFramer(conn, conn), hpack.NewDecoder(4096, nil)}
 	for _, err := range []error{
 		s.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}),
 		s.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: headers.Bytes(), EndHeaders: true}),
@@ -117,7 +211,12 @@ func newTrickle(t *testing.T, address string) *trickle {
 		}
 	}
 	s.until(t, func(frame http2.Frame) bool { // the subscription stands
-		_, ok := frame.(*http2.HeadersFrame)
+		headers, ok := frame.(*http2.HeadersFrame)
+		if ok {
+			if _, err := s.headers.DecodeFull(headers.HeaderBlockFragment()); err != nil { // it is stateful
+				t.Fatal(err)
+			}
+		}
 		return ok
 	})
 	return s
@@ -126,11 +225,7 @@ func newTrickle(t *testing.T, address string) *trickle {
 // take opens the window, and waits until as much has come.
 func (s *trickle) take(t *testing.T, n uint32) {
 	t.Helper()
-	for stream := range uint32(2) {
-		if err := s.framer.WriteWindowUpdate(stream, n); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.allow(t, n)
 	s.until(t, func(frame http2.Frame) bool {
 		switch frame := frame.(type) {
 		case *http2.DataFrame:
@@ -140,6 +235,16 @@ func (s *trickle) take(t *testing.T, n uint32) {
 		}
 		return n == 0
 	})
+}
+
+// allow opens the window.
+func (s *trickle) allow(t *testing.T, n uint32) {
+	t.Helper()
+	for stream := range uint32(2) {
+		if err := s.framer.WriteWindowUpdate(stream, n); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func (s *trickle) until(t *testing.T, done func(http2.Frame) bool) {

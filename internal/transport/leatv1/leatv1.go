@@ -150,9 +150,12 @@ func (s *Session) locate(m *message) error {
 	return nil
 }
 
+// names are those of the members of publish.
+var names = ingest.Names{IdempotencyKey: "idempotencyKey", IfMatch: "ifMatch"}
+
 func (s *Session) publish(ctx context.Context, m message) error {
 	e := ingest.Event{Type: m.eventType, Time: m.time, Data: m.data}
-	o := ingest.Options{IdempotencyKey: m.idempotencyKey, IfMatch: m.ifMatch}
+	o := ingest.Options{IdempotencyKey: m.idempotencyKey, IfMatch: m.ifMatch, Names: names}
 	if m.keyOfAddress {
 		o.PathKey = m.key
 	} else {

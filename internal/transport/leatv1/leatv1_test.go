@@ -282,3 +282,21 @@ func FuzzMessage(f *testing.F) {
 		}
 	})
 }
+
+func TestErrorsNameTheMembersThatTheClientSent(t *testing.T) {
+	p := serve(t).connect(t, nil)
+	long := strings.Repeat("k", 257)
+	for _, c := range []struct{ stream, eventType, members, detail string }{
+		{"orders", "order.shipped", `"ifMatch":"x"`, "ifMatch"},
+		{"orders", "order.shipped", `"ifMatch":"never0had-1"`, "ifMatch"},
+		{"orders", "order.shipped", `"idempotencyKey":"` + long + `"`, "idempotencyKey"},
+		{"ticks", "tick", `"idempotencyKey":"k"`, "idempotencyKey"},
+		{"ticks", "tick", `"ifMatch":""`, "ifMatch"},
+	} {
+		p.send(`{"op":"publish","stream":"` + c.stream + `","type":"` + c.eventType + `","data":{"orderId":"a"},` + c.members + `}`)
+		got := <-p.messages
+		if !strings.Contains(got, `"op":"error"`) || !strings.Contains(got, c.detail) || strings.Contains(got, "If-") || strings.Contains(got, "Idempotency-Key") {
+			t.Errorf("%s %s: got %s; want %s named, and no header", c.stream, c.members, got, c.detail)
+		}
+	}
+}
