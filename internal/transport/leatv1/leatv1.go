@@ -64,7 +64,7 @@ const MaxSubscriptions = 128
 func New(h *hub.Hub, in *ingest.Ingest, conn *hub.Connection, transport contract.Transport, framing Framing, sender Sender, logger *slog.Logger) *Session {
 	return &Session{
 		hub: h, ingest: in, conn: conn, transport: transport, framing: framing, sender: sender,
-		logger:  logger.With("connection", conn.ID()),
+		logger:  logger,
 		streams: map[string]subscriptions{},
 	}
 }
@@ -111,9 +111,7 @@ func (s *Session) Subscriptions() int { return s.count }
 // Close ends the subscriptions and waits for their goroutines: at once where the client is gone, after each one's
 // leat.end where the server has ended the connection (hub.Connection.Ended). No Handle may be running or follow.
 func (s *Session) Close() {
-	select {
-	case <-s.conn.Ended():
-	default:
+	if s.conn.Reason() == "" {
 		s.stopAll()
 	}
 	s.group.Wait()
@@ -175,7 +173,7 @@ func (s *Session) refuse(ctx context.Context, ref []byte, err error) error {
 	}
 	p := problem.From(err)
 	if p.Kind == problem.Internal {
-		s.logger.Error("a leat.v1 message could not be handled", "error", p.Error())
+		s.logger.Error("a leat.v1 message could not be handled", "connection", s.conn.ID(), "error", p.Error())
 	}
 	return s.sender.Send(appendError(nil, ref, p))
 }

@@ -64,7 +64,7 @@ func (s *Session) begin(ctx context.Context, sub hub.Subscription, subscriber *h
 		defer close(r.done)
 		subscriber.Close()
 		if err != nil && !errors.Is(err, context.Canceled) {
-			s.logger.Debug("a subscription ended", "stream", name, "key", sub.Key.String(), "error", err)
+			s.logger.Debug("a subscription ended", "connection", s.conn.ID(), "stream", name, "key", sub.Key.String(), "error", err)
 		}
 	})
 	return nil

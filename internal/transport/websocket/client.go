@@ -22,7 +22,6 @@ import (
 type client struct {
 	hub        *hub.Connection
 	session    session
-	cancel     context.CancelFunc // ends what the session does
 	maxMessage int
 	logger     *slog.Logger
 	conn       net.Conn
@@ -62,23 +61,31 @@ func (c *client) take(conn net.Conn, encrypted bool, early []byte) {
 	c.in = newReader(conn, c.hub, &c.out, c.maxMessage, early)
 }
 
-// run talks until one side ends it.
-func (c *client) run(ctx context.Context, begin func() error) {
-	defer c.cancel()
+// run talks until one side ends it; err tells what has already.
+func (c *client) run(err error) {
 	c.hub.WhenEnded(c.in.wake)
-	err := c.read(ctx, begin)
+	if err == nil {
+		err = c.read()
+	}
 	how := c.end(err)
 	_ = c.conn.Close() // nobody is left to care
 	c.hub.Close(how)
 }
 
-// read handles message after message.
-func (c *client) read(ctx context.Context, begin func() error) (err error) {
+// begin lets the events flow of what the address subscribes to.
+func (c *client) begin(flow func() error) (err error) {
 	defer problem.Caught(&err)
-	if err := begin(); err != nil {
-		return err
-	}
+	return flow()
+}
+
+// read handles message after message.
+func (c *client) read() (err error) {
+	defer problem.Caught(&err)
+	ctx := context.Background() // nobody could end it meanwhile; the request's would be kept for as long as the connection
 	for {
+		if err := c.in.await(); err != nil {
+			return err
+		}
 		message, err := c.in.message()
 		if err != nil {
 			return err
@@ -95,31 +102,28 @@ func (c *client) end(err error) (how string) {
 	bug, _ := errors.AsType[*problem.Error](err)
 	switch {
 	case bug != nil && bug.Kind == problem.Internal:
-		c.logger.Error("a WebSocket broke off", "error", bug)
+		c.logger.Error("a WebSocket broke off", "connection", c.hub.ID(), "error", bug)
 		c.out.hurry()
-		c.cancel()
 		c.session.Close()
 		c.sayClose(ws.StatusCode(bug.Close()), bug.Detail)
 		c.discard()
 		return "error"
 	case errors.As(err, &closed):
 		c.out.hurry()
-		c.cancel()
 		c.session.Close()
 		c.sayClose(closed.code, closed.reason)
 		c.discard()
 		if closed.byClient {
 			return "client"
 		}
-		c.logger.Debug("a WebSocket client broke the protocol", "error", err)
+		c.logger.Debug("a WebSocket client broke the protocol", "connection", c.hub.ID(), "error", err)
 		return "error"
-	case c.ended():
+	case c.hub.Reason() != "":
 		return c.endByServer()
 	default:
 		_ = c.conn.Close() // frees who waits to write
-		c.cancel()
 		c.session.Close()
-		c.logger.Debug("a WebSocket client is gone", "error", err)
+		c.logger.Debug("a WebSocket client is gone", "connection", c.hub.ID(), "error", err)
 		return "client"
 	}
 }
@@ -146,16 +150,6 @@ func (c *client) endByServer() (how string) {
 func (c *client) sayClose(code ws.StatusCode, reason string) {
 	c.out.hurry()
 	_ = c.out.write([][]byte{appendClose(nil, code, reason)}) // the client may be gone
-}
-
-// ended tells whether the server has ended the connection.
-func (c *client) ended() bool {
-	select {
-	case <-c.hub.Ended():
-		return true
-	default:
-		return false
-	}
 }
 
 // discard takes what the client still sends until it closes its side: a socket closed with bytes unread is reset,

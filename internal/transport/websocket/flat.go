@@ -45,7 +45,7 @@ func (f *flat) open(ctx context.Context) (begin func() error, err error) {
 			defer f.group.Done()
 			subscriber.Close()
 			if err != nil && !errors.Is(err, context.Canceled) {
-				f.logger.Debug("a subscription ended", "stream", f.sub.Stream.Name, "error", err)
+				f.logger.Debug("a subscription ended", "connection", f.conn.ID(), "stream", f.sub.Stream.Name, "error", err)
 			}
 		})
 		return nil
@@ -70,12 +70,8 @@ func (f *flat) Handle(ctx context.Context, message []byte) error {
 
 // Close waits until no event is written any more: where the server has ended the connection, until after leat.end.
 func (f *flat) Close() {
-	select {
-	case <-f.conn.Ended():
-	default:
-		if f.flows != nil {
-			f.flows.Stop()
-		}
+	if f.flows != nil && f.conn.Reason() == "" {
+		f.flows.Stop()
 	}
 	f.group.Wait()
 	if f.opened != nil {
@@ -90,7 +86,7 @@ func (f *flat) refuse(ctx context.Context, err error) error {
 	}
 	p := problem.From(err)
 	if p.Kind == problem.Internal {
-		f.logger.Error("a flat message could not be handled", "error", p.Error())
+		f.logger.Error("a flat message could not be handled", "connection", f.conn.ID(), "error", p.Error())
 	}
 	answer := append([]byte(`{"type":"leat.error","error":`), p.JSON()...)
 	return f.out.Send(append(answer, '}'))

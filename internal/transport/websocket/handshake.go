@@ -88,6 +88,7 @@ func (c *client) upgrade(w http.ResponseWriter, r *http.Request, subprotocol str
 	if _, err := io.WriteString(conn, answer.String()); err != nil {
 		_ = conn.Close() // it is no longer HTTP's to answer: the first read notices
 	}
+	_ = conn.SetWriteDeadline(time.Time{})
 	return nil
 }
 

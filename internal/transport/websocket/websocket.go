@@ -68,19 +68,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // connect subscribes, upgrades, and leaves the connection to a goroutine of its own: net/http's has buffers and a
 // grown stack, which an idle connection should not cost.
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, conn *hub.Connection, subprotocol string, sub *hub.Subscription) error {
-	// The request's context ends with ServeHTTP.
-	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-	c := &client{hub: conn, cancel: cancel, maxMessage: h.maxMessage, logger: h.logger.With("connection", conn.ID())}
+	c := &client{hub: conn, maxMessage: h.maxMessage, logger: h.logger}
 	c.out.hub = conn
-	begin, err := c.converse(ctx, h, subprotocol, sub)
+	begin, err := c.converse(context.WithoutCancel(r.Context()), h, subprotocol, sub)
 	if err == nil {
 		err = c.upgrade(w, r, subprotocol)
 	}
 	if err != nil {
-		cancel()
 		c.session.Close()
 		return err
 	}
-	go c.run(ctx, begin)
+	err = c.begin(begin) // here, because it would grow the other stack
+	go c.run(err)
 	return nil
 }
