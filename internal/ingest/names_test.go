@@ -23,7 +23,7 @@ func TestTheAdviceToRetryNamesTheKeyAsItsWireDoes(t *testing.T) {
 		}
 	}
 	other := errors.New("ours")
-	if got := ingest.Reword(ingest.Names{IdempotencyKey: "k"}, other); got != other {
+	if got := ingest.Reword(ingest.Names{IdempotencyKey: "k"}, other); !errors.Is(got, other) {
 		t.Errorf("got %v, want %v as it is", got, other)
 	}
 }

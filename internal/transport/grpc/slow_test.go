@@ -77,10 +77,10 @@ func TestForeignClientsThatStallAreEndedInTimeAndDelayNobody(t *testing.T) {
 			filled := time.Now()
 			ticks := time.NewTicker(100 * time.Millisecond)
 			defer ticks.Stop()
-			for n.slow(t) < 2 {
+			for n.gone(t) < 2 {
 				<-ticks.C
 				if publish(); time.Since(filled) > 2*hub.SlowAfter {
-					t.Fatalf("%v of 2 ended after %v", n.slow(t), time.Since(filled))
+					t.Fatalf("%v of 2 ended after %v", n.gone(t), time.Since(filled))
 				}
 			}
 			if took := time.Since(began); took < hub.SlowAfter {
@@ -91,8 +91,9 @@ func TestForeignClientsThatStallAreEndedInTimeAndDelayNobody(t *testing.T) {
 	}
 }
 
-// slow is how many connections were ended for slowness.
-func (n *node) slow(t *testing.T) (count float64) {
+// gone is how many connections have ended. The reason is not always slowness: grpc-go sets TCP_USER_TIMEOUT, so the
+// kernel may be first with one that never reads its socket.
+func (n *node) gone(t *testing.T) (count float64) {
 	t.Helper()
 	families, err := n.ended.Gather()
 	if err != nil {
@@ -103,11 +104,7 @@ func (n *node) slow(t *testing.T) (count float64) {
 			continue
 		}
 		for _, metric := range family.GetMetric() {
-			for _, label := range metric.GetLabel() {
-				if label.GetValue() == "slow" {
-					count += metric.GetCounter().GetValue()
-				}
-			}
+			count += metric.GetCounter().GetValue()
 		}
 	}
 	return count
