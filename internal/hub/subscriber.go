@@ -78,7 +78,7 @@ func (s *Subscriber) Run(ctx context.Context, w Writer) error {
 func (s *Subscriber) loop(ctx context.Context, w Writer, ended <-chan struct{}, rest func(sent bool)) error {
 	silence := time.NewTimer(s.heartbeat())
 	defer silence.Stop()
-	any := false
+	written := false
 	for {
 		switch {
 		case s.stopped.Load():
@@ -93,7 +93,7 @@ func (s *Subscriber) loop(ctx context.Context, w Writer, ended <-chan struct{}, 
 		case err != nil:
 			return err
 		case idle && rest != nil:
-			rest(any)
+			rest(written)
 			return errRests
 		case idle && s.wait(ctx, silence.C, ended), !idle && !sent && fired(silence):
 			sent, err = true, s.beat(w)
@@ -102,7 +102,7 @@ func (s *Subscriber) loop(ctx context.Context, w Writer, ended <-chan struct{}, 
 			return err
 		}
 		if sent {
-			any = true
+			written = true
 			silence.Reset(s.heartbeat())
 		}
 	}

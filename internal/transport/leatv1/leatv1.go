@@ -80,7 +80,7 @@ func (s *Session) Open(ctx context.Context, sub hub.Subscription) (begin func() 
 	s.home, s.opened = &sub, subscriber
 	return func() error {
 		s.opened = nil
-		return s.begin(ctx, sub, subscriber, nil)
+		return s.begin(sub, subscriber, nil)
 	}, nil
 }
 

@@ -25,7 +25,7 @@ func (s *Session) subscribe(ctx context.Context, m message) error {
 	if err != nil {
 		return s.refuse(ctx, m.ref, err)
 	}
-	return s.begin(ctx, sub, subscriber, m.ref)
+	return s.begin(sub, subscriber, m.ref)
 }
 
 // admit refuses what overlaps with the subscriptions that are there: an event must not come twice, and `unsubscribe`
@@ -46,7 +46,7 @@ func (s *Session) admit(sub hub.Subscription) error {
 }
 
 // begin answers `subscribed` before it lets the events flow.
-func (s *Session) begin(ctx context.Context, sub hub.Subscription, subscriber *hub.Subscriber, ref []byte) error {
+func (s *Session) begin(sub hub.Subscription, subscriber *hub.Subscriber, ref []byte) error {
 	if err := s.sender.Send(appendSubscribed(nil, "subscribed", ref, sub, subscriber.StartID())); err != nil {
 		subscriber.Close()
 		return err

@@ -31,7 +31,7 @@ func (s Socket) Try(frames [][]byte) (written int, err error) {
 	if s.raw == nil {
 		return 0, errors.ErrUnsupported
 	}
-	a := attempts.Get().(*attempt)
+	a, _ := attempts.Get().(*attempt) // it has nothing else
 	a.frames, a.written, a.err = frames, 0, nil
 	err = s.raw.Write(a.write)
 	if err == nil {
