@@ -34,6 +34,7 @@ var floors = map[string]int{
 	".":                            4,
 	"internal/node":                5,
 	"internal/demo":                5,
+	"internal/bench":               5,
 	"cmd/leat":                     6,
 }
 

@@ -29,7 +29,7 @@ func newRootCommand() *cobra.Command {
 		Example: "  leat serve leat.yaml\n" +
 			"  leat tail orders\n" +
 			"  leat contract check leat.yaml",
-	}, newServeCommand(), newDemoCommand(), newPublishCommand(), newTailCommand(), newContractCommand(), newConfigCommand(), newVersionCommand())
+	}, newServeCommand(), newDemoCommand(), newPublishCommand(), newTailCommand(), newContractCommand(), newBenchCommand(), newConfigCommand(), newVersionCommand())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(flagError)
 	return root
