@@ -64,6 +64,9 @@ func (r *receiver) attach(s *subscriber, l *link, now time.Duration) error {
 	tcp, plain := l.conn.(*net.TCPConn)
 	switch {
 	case s.slow:
+		if plain {
+			_ = tcp.SetReadBuffer(4096) // what the kernel would still take for it only delays the test
+		}
 		s.conn = unread{l.conn}
 		return nil
 	case plain && r.poller != nil:
