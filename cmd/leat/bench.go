@@ -90,7 +90,9 @@ func runBench(cmd *cobra.Command, flags benchFlags, plan bench.Plan) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
-	results, err := bench.Run(ctx, plan, liveLine(cmd.ErrOrStderr()))
+	tell, done := liveLine(cmd.ErrOrStderr())
+	results, err := bench.Run(ctx, plan, tell)
+	done()
 	if err != nil {
 		return benchError(err)
 	}
@@ -114,13 +116,14 @@ func runBench(cmd *cobra.Command, flags benchFlags, plan bench.Plan) error {
 	return err
 }
 
-// liveLine shows progress on a terminal, each line over the last.
-func liveLine(w io.Writer) func(bench.Progress) {
+// liveLine shows progress on a terminal, each line over the last, until it is done.
+func liveLine(w io.Writer) (tell func(bench.Progress), done func()) {
 	file, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(file.Fd()) {
-		return func(bench.Progress) {}
+		return func(bench.Progress) {}, func() {}
 	}
-	return func(now bench.Progress) { fmt.Fprintf(w, "\r%s\x1b[K", now.Line()) }
+	const begin, clear = "\r", "\x1b[K"
+	return func(now bench.Progress) { fmt.Fprint(w, begin, now.Line(), clear) }, func() { fmt.Fprint(w, begin, clear) }
 }
 
 func benchError(err error) error {

@@ -162,6 +162,9 @@ func Run(ctx context.Context, p Plan, progress func(Progress)) ([]*Result, error
 	if err != nil {
 		return nil, err
 	}
+	if p.Idle && m == nil {
+		return nil, &PlanError{"an idle run measures the server's memory: name its process or its metrics"}
+	}
 	var results []*Result
 	for i, scenario := range scenarios {
 		r, err := newRun(&p, scenario, t, m, func(now Progress) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -138,7 +139,7 @@ func TestEachCombinationIsARun(t *testing.T) {
 func TestAnIdleRunPublishesNothing(t *testing.T) {
 	t.Parallel()
 	plan := quick(serve(t))
-	plan.Idle, plan.Subscribers = true, []int{100}
+	plan.Idle, plan.Subscribers, plan.PID = true, []int{100}, os.Getpid()
 	r := run(t, plan)[0]
 	if r.Idle == nil || r.Idle.Few != 50 || r.Idle.Many != 100 {
 		t.Errorf("idle: got %+v, want a slope from 50 to 100", r.Idle)
@@ -332,6 +333,7 @@ func TestAPlanThatCannotBeIsRefused(t *testing.T) {
 		"files open":                        func(p *bench.Plan) { p.Subscribers = []int{1 << 40} },
 		"there are 10 subscribers":          func(p *bench.Plan) { p.Slow, p.Subscribers = 11, []int{10} },
 		"say where to publish":              func(p *bench.Plan) { p.Target = "http://127.0.0.1:1/events" },
+		"measures the server's memory":      func(p *bench.Plan) { p.Idle = true },
 		"looks like Authorization":          func(p *bench.Plan) { p.Headers = []string{"secret"} },
 		"give 100ms or more":                func(p *bench.Plan) { p.Duration = time.Millisecond },
 		"is subscribed over websocket":      func(p *bench.Plan) { p.Target, p.PublishURL, p.Transport = "ws://a/", "http://a/", "sse" },

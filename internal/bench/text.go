@@ -89,17 +89,16 @@ func (r *Result) rows() [][2]string {
 	}
 	rows := [][2]string{
 		{"published", fmt.Sprintf("%s events/s%s, answered in %s", amount(r.PublishedPerSecond), r.shortOf(), latencyText(r.Publish))},
-		{"delivered", amount(r.DeliveriesPerSecond) + "/s"},
-		{"publish to receipt", latencyText(r.Latency)},
-		{"lost, duplicate, out of order", fmt.Sprintf("%d, %d, %d", r.Lost, r.Counts.Duplicate, r.Counts.OutOfOrder)},
-		{"first byte of a subscription", latencyText(r.FirstByte)},
 	}
-	if r.Server != nil {
-		rows = append(rows, [2]string{"server", fmt.Sprintf("%.2f CPU-seconds per million deliveries, %.0f %% of a core, %s RSS",
-			r.Server.CPUSecondsPerMillion, r.Server.CPUPercent, bytesText(float64(r.Server.RSS)))})
-	} else {
-		rows = append(rows, [2]string{"server", "CPU and memory are not known: name its process or its metrics"})
+	if r.Scenario.Subscribers > 0 {
+		rows = append(rows, [][2]string{
+			{"delivered", amount(r.DeliveriesPerSecond) + "/s"},
+			{"publish to receipt", latencyText(r.Latency)},
+			{"lost, duplicate, out of order", fmt.Sprintf("%d, %d, %d", r.Lost, r.Counts.Duplicate, r.Counts.OutOfOrder)},
+			{"first byte of a subscription", latencyText(r.FirstByte)},
+		}...)
 	}
+	rows = append(rows, [2]string{"server", r.serverText()})
 	if r.Storm != nil {
 		text := fmt.Sprintf("%d came back and had caught up after %.2f s", r.Storm.Subscribers, r.Storm.Seconds)
 		if !r.Storm.CaughtUp {
@@ -125,6 +124,17 @@ func (r *Result) rows() [][2]string {
 		rows = append(rows, [2]string{"events that failed", fmt.Sprintf("%d; the first: %s", r.Unanswered, r.FirstFailure)})
 	}
 	return rows
+}
+
+func (r *Result) serverText() string {
+	if r.Server == nil {
+		return "CPU and memory are not known: name its process or its metrics"
+	}
+	per := fmt.Sprintf("%.2f CPU-seconds per million deliveries", r.Server.CPUSecondsPerMillion)
+	if r.Scenario.Subscribers == 0 {
+		per = fmt.Sprintf("%.2f CPU-seconds per million events", r.Server.CPUSeconds/float64(max(r.Published, 1))*1e6)
+	}
+	return fmt.Sprintf("%s, %.0f %% of a core, %s RSS", per, r.Server.CPUPercent, bytesText(float64(r.Server.RSS)))
 }
 
 // shortOf says where the rate was not reached.
