@@ -27,7 +27,7 @@ lint: ## Run the linters, and check that go.mod is tidy
 	go mod tidy -diff
 	go run $(GOLANGCI_LINT) run
 
-bench: ## Compare leat with what one would write by hand, in 8 minutes (docs/benchmarks.md)
+bench: ## Compare leat with what one would write by hand, in a few minutes (docs/benchmarks.md)
 	go run ./bench
 
 microbench: ## Run the benchmarks of the packages

@@ -153,10 +153,10 @@ func (b *bencher) deadReaders(ctx context.Context) error {
 		}
 		took = append(took, all[0].Publish)
 	}
-	t := &table{title: fmt.Sprintf("A publish while %d readers have stopped (ms)", b.subscribers), head: []string{"p50", "p99"}}
+	t := &table{title: fmt.Sprintf("A publish while %d readers have stopped (ms)", b.subscribers), head: []string{"p50", "p90"}}
 	row := t.row("with them / without")
 	row.ratio(took[0].P50, took[1].P50)
-	row.ratio(took[0].P99, took[1].P99)
+	row.ratio(took[0].P90, took[1].P90) // a p99 is of a dozen requests
 	t.print(b.out)
 	return nil
 }

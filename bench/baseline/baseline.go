@@ -4,6 +4,7 @@ package baseline
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -55,7 +56,7 @@ func Serve(h http.Handler) error {
 		UntilSignal()
 		_ = server.Close() // cuts all; nobody waits for a goodbye
 	}()
-	if err := server.Serve(l); err != http.ErrServerClosed { //nolint:errorlint // Serve returns exactly this
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -45,23 +45,12 @@ func newBenchCommand() *cobra.Command {
   leat bench --transport grpc --target grpc://127.0.0.1:8082 --pid $(pidof leat)
   leat bench --target http://127.0.0.1:3000/events --publish-url http://127.0.0.1:3000/publish`,
 		Args: usageArgs(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if flags.contract {
-				_, err := io.WriteString(cmd.OutOrStdout(), bench.Contract)
-				return err
-			}
-			return runBench(cmd, flags, plan)
-		},
 	}
+	server := addServerFlag(cmd)
 	set := cmd.Flags()
 	set.BoolVar(&flags.contract, "contract", false, "print a contract to serve, and do nothing else")
 	set.BoolVar(&flags.json, "json", false, "print the results as JSON")
 	set.StringVar(&flags.report, "report", "", "write a page with charts to `FILE`")
-	server := defaultServer
-	if fromEnvironment := os.Getenv("LEAT_SERVER"); fromEnvironment != "" {
-		server = fromEnvironment
-	}
-	set.StringVar(&plan.Server, "server", server, "`URL` of the server's public listener (LEAT_SERVER)")
 	set.StringVar(&plan.Stream, "stream", bench.Stream, "the `STREAM` to publish and to subscribe to")
 	set.StringVar(&plan.Transport, "transport", "", "`WIRE` of the subscribers: sse (the default), websocket, grpc, or a mix: sse=50,websocket=50")
 	set.StringVar(&plan.Type, "type", bench.Type, "`TYPE` of the events")
@@ -81,7 +70,15 @@ func newBenchCommand() *cobra.Command {
 	set.IntVar(&plan.Storm, "storm", 0, "cut all off at once, and let them resume `EVENTS` later; one in 100 stays, to see how those fare")
 	set.BoolVar(&plan.Idle, "idle", false, "publish nothing: what does a connection cost the server's memory?")
 	set.IntVar(&plan.PID, "pid", 0, "`PID` of the server, for its CPU and memory")
-	set.StringVar(&plan.Metrics, "metrics", "", "the same from a `URL` of Prometheus metrics (default: port 8081 of the server)")
+	set.StringVar(&plan.Metrics, "metrics", "", "the same from a `URL` of Prometheus metrics (default: port 8081 where the server is on 8080)")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if flags.contract {
+			_, err := io.WriteString(cmd.OutOrStdout(), bench.Contract)
+			return err
+		}
+		plan.Server = *server
+		return runBench(cmd, flags, plan)
+	}
 	return cmd
 }
 
@@ -122,8 +119,8 @@ func liveLine(w io.Writer) (tell func(bench.Progress), done func()) {
 	if !ok || !term.IsTerminal(file.Fd()) {
 		return func(bench.Progress) {}, func() {}
 	}
-	const begin, clear = "\r", "\x1b[K"
-	return func(now bench.Progress) { fmt.Fprint(w, begin, now.Line(), clear) }, func() { fmt.Fprint(w, begin, clear) }
+	const begin, rest = "\r", "\x1b[K" // clears the rest of the line
+	return func(now bench.Progress) { fmt.Fprint(w, begin, now.Line(), rest) }, func() { fmt.Fprint(w, begin, rest) }
 }
 
 func benchError(err error) error {

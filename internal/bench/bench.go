@@ -36,7 +36,7 @@ type Plan struct {
 	Idle  bool    // nothing is published: what do connections cost?
 
 	PID     int    // of the server; 0: ask Metrics
-	Metrics string // a URL of Prometheus metrics; empty: leat's admin listener where it is by default
+	Metrics string // a URL of Prometheus metrics; empty: port 8081, where Server is on 8080
 }
 
 // A Scenario is one run of a plan.

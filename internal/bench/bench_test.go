@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +31,13 @@ func TestMain(m *testing.M) {
 // serve runs leat with the bench's contract.
 func serve(t *testing.T) string {
 	t.Helper()
+	public := unstarted(t)
+	public.Start()
+	return public.URL
+}
+
+func unstarted(t *testing.T) *httptest.Server {
+	t.Helper()
 	c, err := contract.Parse("leat.yaml", []byte(bench.Contract))
 	if err != nil {
 		t.Fatal(err)
@@ -40,16 +49,17 @@ func serve(t *testing.T) string {
 	public := httptest.NewUnstartedServer(server.Handler())
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	public.Config.Protocols = protocols
-	public.Start()
+	public.EnableHTTP2 = true
 	t.Cleanup(func() {
 		if err := server.Close(); err != nil {
 			t.Error(err)
 		}
 		public.Close()
 	})
-	return public.URL
+	return public
 }
 
 // quick is a plan that takes as little time as one may.
@@ -107,6 +117,22 @@ func TestLeatLosesNothing(t *testing.T) {
 	}
 }
 
+func TestOverTLSItIsTheSame(t *testing.T) {
+	public := unstarted(t)
+	public.StartTLS()
+	roots := filepath.Join(t.TempDir(), "roots.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: public.Certificate().Raw})
+	if err := os.WriteFile(roots, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SSL_CERT_FILE", roots) // no other test has made Go read the roots
+	plan := quick(public.URL)
+	plan.Transport, plan.Churn = "sse,websocket,grpc", 50
+	if r := run(t, plan)[0]; !r.Lossless() || r.Counts.Deliveries == 0 || r.Unanswered > 0 {
+		t.Errorf("lost %d, unanswered %d (%s), counts %+v", r.Lost, r.Unanswered, r.FirstFailure, r.Counts)
+	}
+}
+
 func TestAfterAStormAllHaveCaughtUp(t *testing.T) {
 	t.Parallel()
 	plan := quick(serve(t))
@@ -159,7 +185,7 @@ type broadcaster struct {
 	ended     chan struct{}
 }
 
-func newBroadcaster(t *testing.T, mishap func(n int, frame string) string) (*broadcaster, string) {
+func broadcast(t *testing.T, mishap func(n int, frame string) string) string {
 	b := &broadcaster{mishap: mishap, listeners: make(map[chan string]bool), ended: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /publish", b.publish)
@@ -170,7 +196,7 @@ func newBroadcaster(t *testing.T, mishap func(n int, frame string) string) (*bro
 		close(b.ended)
 		server.Close()
 	})
-	return b, server.URL
+	return server.URL
 }
 
 func (b *broadcaster) publish(w http.ResponseWriter, r *http.Request) {
@@ -288,7 +314,7 @@ func TestWhatAServerDoesWrongIsReported(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, url := newBroadcaster(t, test.mishap)
+			url := broadcast(t, test.mishap)
 			plan := another(url+"/events", url+"/publish")
 			if r := run(t, plan)[0]; !test.found(r) {
 				t.Errorf("lost %d, counts %+v, unanswered %d %s", r.Lost, r.Counts, r.Unanswered, r.FirstFailure)
@@ -299,7 +325,7 @@ func TestWhatAServerDoesWrongIsReported(t *testing.T) {
 
 func TestAnyWebSocketCanBeATarget(t *testing.T) {
 	t.Parallel()
-	_, url := newBroadcaster(t, func(_ int, frame string) string { return frame })
+	url := broadcast(t, func(_ int, frame string) string { return frame })
 	plan := another("ws"+strings.TrimPrefix(url, "http")+"/socket", url+"/publish")
 	r := run(t, plan)[0]
 	if !r.Lossless() || r.Counts.Deliveries == 0 {
@@ -310,7 +336,7 @@ func TestAnyWebSocketCanBeATarget(t *testing.T) {
 func TestAStreamOfOnesOwnTakesAnEventOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	var got string
-	_, url := newBroadcaster(t, func(_ int, frame string) string {
+	url := broadcast(t, func(_ int, frame string) string {
 		got = frame
 		return frame
 	})

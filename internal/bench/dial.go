@@ -100,7 +100,7 @@ func (t *target) askSSE(conn net.Conn, u *url.URL, key, after string) (*link, er
 		return nil, err
 	}
 	reader := bufio.NewReader(conn)
-	answer, err := http.ReadResponse(reader, nil)
+	answer, err := http.ReadResponse(reader, nil) //nolint:bodyclose // the body is the stream: it ends with the connection
 	if err != nil {
 		return nil, fmt.Errorf("subscribe over SSE: %w", err)
 	}
@@ -149,7 +149,7 @@ func (t *target) askWebSocket(conn net.Conn, u *url.URL, key, after string) (*li
 	var refused error
 	dialer.OnStatusError = func(status int, reason []byte, r io.Reader) {
 		refused = &RefusedError{"a subscription over WebSocket", fmt.Sprintf("%d %s", status, reason)}
-		if answer, err := http.ReadResponse(bufio.NewReader(r), nil); err == nil {
+		if answer, err := http.ReadResponse(bufio.NewReader(r), nil); err == nil { //nolint:bodyclose // refusal reads it, and the connection is closed
 			refused = &RefusedError{"a subscription over WebSocket", refusal(answer)}
 		}
 	}
@@ -255,11 +255,11 @@ func grpcAnswer(conn net.Conn) (*link, error) {
 }
 
 func grpcRefusal(frame *http2.MetaHeadersFrame) string {
-	text := frame.PseudoValue("status")
+	parts := []string{frame.PseudoValue("status")}
 	for _, field := range frame.RegularFields() {
 		if field.Name == "grpc-status" || field.Name == "grpc-message" {
-			text += " " + field.Name + ": " + field.Value
+			parts = append(parts, field.Name+": "+field.Value)
 		}
 	}
-	return text
+	return strings.Join(parts, " ")
 }

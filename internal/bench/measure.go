@@ -65,7 +65,6 @@ func (r *run) window(ctx context.Context, result *Result) error {
 	defer end.Stop()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	over := end.C
 	for {
 		select {
 		case <-ctx.Done():
@@ -74,14 +73,12 @@ func (r *run) window(ctx context.Context, result *Result) error {
 			if err := w.look(ctx); err != nil {
 				return err
 			}
-		case <-over: // a storm that is not over goes on being measured
-			over = nil
+		case <-end.C: // a storm that is not over goes on being measured
 			select {
 			case <-storm:
 				return w.end(ctx)
 			default:
 				end.Reset(lookEach)
-				over = end.C
 			}
 		}
 	}

@@ -40,7 +40,8 @@ func newMeter(ctx context.Context, p *Plan) (meter, error) {
 		}
 		return m, nil
 	}
-	if server, err := url.Parse(p.Server); err == nil && p.Target == "" {
+	// Only where both are at their default ports: on another one, port 8081 may well be that of another leat.
+	if server, err := url.Parse(p.Server); err == nil && p.Target == "" && server.Port() == "8080" {
 		m := metricsMeter("http://"+server.Hostname()+":8081/metrics", leatMetric)
 		if _, err := m(ctx); err == nil {
 			return m, nil

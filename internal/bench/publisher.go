@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -84,9 +85,7 @@ func (p *publishing) request(lane int) (*request, error) {
 		content.WriteByte(']')
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
-	for name, values := range r.target.headers {
-		header[name] = values
-	}
+	maps.Copy(header, r.target.headers)
 	header.Set("Content-Length", strconv.Itoa(content.Len()))
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "POST %s HTTP/1.1\r\nHost: %s\r\n", withKey(r.target.publish, inURL), r.target.publish.Host)
@@ -159,7 +158,7 @@ func (p *publishing) send(ctx context.Context, c *publishConnection, q *request)
 		q.bodies[i].write(q.text[q.at[i]:], m, mark{lane: q.lane, sequence: q.next, sent: began})
 		q.next++
 	}
-	answer, err := c.exchange(ctx, q.text)
+	answer, err := c.exchange(ctx, q.text) //nolint:bodyclose // exchange has read it
 	took := m.now() - began
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -142,12 +143,8 @@ func (t *target) another(p *Plan) error {
 
 func parseURL(text string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(text)
-	if err == nil && u.Host != "" {
-		for _, scheme := range schemes {
-			if u.Scheme == scheme {
-				return u, nil
-			}
-		}
+	if err == nil && u.Host != "" && slices.Contains(schemes, u.Scheme) {
+		return u, nil
 	}
 	return nil, fmt.Errorf("%q is not an address: one begins with %s://", text, strings.Join(schemes, ":// or "))
 }

@@ -90,7 +90,7 @@ func (r *Result) rows() [][2]string {
 	rows := [][2]string{
 		{"published", fmt.Sprintf("%s events/s%s, answered in %s", amount(r.PublishedPerSecond), r.shortOf(), latencyText(r.Publish))},
 	}
-	if r.Scenario.Subscribers > 0 {
+	if r.Scenario.Subscribers > r.Scenario.Slow {
 		rows = append(rows, [][2]string{
 			{"delivered", amount(r.DeliveriesPerSecond) + "/s"},
 			{"publish to receipt", latencyText(r.Latency)},
@@ -131,7 +131,7 @@ func (r *Result) serverText() string {
 		return "CPU and memory are not known: name its process or its metrics"
 	}
 	per := fmt.Sprintf("%.2f CPU-seconds per million deliveries", r.Server.CPUSecondsPerMillion)
-	if r.Scenario.Subscribers == 0 {
+	if r.Scenario.Subscribers == r.Scenario.Slow {
 		per = fmt.Sprintf("%.2f CPU-seconds per million events", r.Server.CPUSeconds/float64(max(r.Published, 1))*1e6)
 	}
 	return fmt.Sprintf("%s, %.0f %% of a core, %s RSS", per, r.Server.CPUPercent, bytesText(float64(r.Server.RSS)))

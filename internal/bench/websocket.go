@@ -84,12 +84,11 @@ var errTooLarge = errors.New("a message of the server has more than 16 MiB")
 
 // keepID finds the position in an envelope of leat.v1, where this is one.
 func (f *websocket) keepID(message []byte) {
-	const member = `"id":"`
-	at := bytes.Index(message, []byte(member))
-	if at < 0 {
+	_, behind, found := bytes.Cut(message, []byte(`"id":"`))
+	if !found {
 		return
 	}
-	id, _, _ := bytes.Cut(message[at+len(member):], []byte(`"`))
+	id, _, _ := bytes.Cut(behind, []byte(`"`))
 	f.id = append(f.id[:0], id...)
 }
 

@@ -52,7 +52,11 @@ func (s *sockets) add(conn net.Conn, head *bufio.Writer) error {
 	if err := head.Flush(); err != nil {
 		return err
 	}
-	file, err := conn.(*net.TCPConn).File()
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return fmt.Errorf("%T is no socket", conn)
+	}
+	file, err := tcp.File()
 	if err != nil {
 		return err
 	}
