@@ -7,10 +7,10 @@ FUZZTIME ?= 30s
 SOAK ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint bench fuzz soak generate
+.PHONY: help demo build test lint bench microbench fuzz soak generate
 
 help: ## List what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: ## Run the demo (Ctrl-C ends it)
 	go run ./cmd/leat demo
@@ -27,7 +27,10 @@ lint: ## Run the linters, and check that go.mod is tidy
 	go mod tidy -diff
 	go run $(GOLANGCI_LINT) run
 
-bench: ## Run the benchmarks
+bench: ## Compare leat with what one would write by hand, in a few minutes (docs/benchmarks.md)
+	go run ./bench
+
+microbench: ## Run the benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## Fuzz each target for FUZZTIME (30s)
