@@ -135,8 +135,7 @@ func (b *bencher) measure(ctx context.Context, of subject, flags ...string) ([]*
 	args := []string{"bench", "--json", "--server", s.address["public"], "--pid", strconv.Itoa(s.cmd.Process.Pid),
 		"--duration", b.duration.String()}
 	if of.grpc {
-		_, host, _ := strings.Cut(s.address["grpc"], "://")
-		args = append(args, "--target", "grpc://"+host)
+		args = append(args, "--target", "grpc://"+s.address["grpc"])
 	}
 	generator := exec.CommandContext(ctx, filepath.Join(b.dir, "leat"), append(append(args, of.args...), flags...)...)
 	var complaints bytes.Buffer

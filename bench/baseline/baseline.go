@@ -47,7 +47,7 @@ const Hello = "retry: 2000\nid: b-0\n\n"
 
 // Serve answers with h at a free port, prints its URL, and ends with SIGTERM.
 func Serve(h http.Handler) error {
-	l, err := Listen("public", "http")
+	l, err := Listen("public", "http://")
 	if err != nil {
 		return err
 	}
@@ -62,11 +62,11 @@ func Serve(h http.Handler) error {
 	return nil
 }
 
-// Listen opens a free port of this machine, and prints it.
+// Listen opens a free port of this machine, and prints it as leat does; gRPC's has no scheme.
 func Listen(name, scheme string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err == nil {
-		fmt.Printf("%s %s://%s\n", name, scheme, l.Addr())
+		fmt.Printf("%s %s%s\n", name, scheme, l.Addr())
 	}
 	return l, err
 }

@@ -22,7 +22,7 @@ type service struct {
 func main() {
 	s := new(service)
 	http.HandleFunc("POST /events/bench", s.publish)
-	l, err := baseline.Listen("grpc", "grpc")
+	l, err := baseline.Listen("grpc", "")
 	if err != nil {
 		baseline.Exit(err)
 	}
