@@ -201,7 +201,7 @@ func (st *stream) beginLive() {
 		st.to = st.tail.last
 	}
 	st.tail.started = true
-	st.wakeAll()
+	st.wakeAll(st.tail.last)
 }
 
 // listens notes that from now on nothing published is missed.

@@ -160,7 +160,7 @@ func (p *pump) move(s *Subscriber) (bug error) {
 // matter of one write.
 func (p *pump) collect(s *Subscriber) (Batch, taken, bool) {
 	st, l := s.stream, &p.last
-	if l.stream == st && l.from == s.at && l.resets == s.resets && l.format == s.format.Name && s.all() && st.moved.Load() == l.moved && !s.interrupted() {
+	if l.stream == st && l.from == s.at && l.resets == s.resets && l.format == s.format.Name && s.all() && st.moved.Load() == l.moved && !s.liveDue && !s.interrupted() {
 		s.at = l.to
 		return l.batch, l.taken, true
 	}
@@ -219,7 +219,7 @@ func (p *pump) park(s *Subscriber, now time.Time, sent bool) {
 	switch {
 	case s.interrupted():
 		go s.spin()
-	case st.reset != s.resets || !s.idle():
+	case st.reset != s.resets || !s.idle() || s.liveNow():
 		p.push(s)
 	default:
 		s.met = s.met || st.tail.started && s.at >= s.liveAt

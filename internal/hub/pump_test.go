@@ -99,6 +99,28 @@ func TestOneWriteOfSharedMemoryBringsAllThatAReaderIsBehind(t *testing.T) {
 	}
 }
 
+func TestWhoHasLeftIsForgottenAtOnce(t *testing.T) {
+	st, p, _ := pumped(t, 3, nil)
+	for len(st.all) > 0 {
+		st.all[0].Close()
+	}
+	for tick, slot := range p.wheel.slots {
+		t.Errorf("the wheel keeps %d subscribers until tick %d", len(slot), tick)
+	}
+}
+
+// The tail arrives at the newest event in the moment after a subscriber has looked, and before it rests.
+func TestLiveIsToldThoughTheTailArrivesWhileASubscriberGoesToRest(t *testing.T) {
+	st, p, _ := pumped(t, 1, nil)
+	s := st.all[0]
+	s.at, s.liveAt, s.liveDue, s.waiting = 1, 1, true, false
+	st.append(entries(st, 1))
+	p.park(s, time.Now(), false)
+	if s.waiting || len(p.queue) != 1 {
+		t.Error("it rests, and leat.live is due")
+	}
+}
+
 func BenchmarkPump(b *testing.B) {
 	for _, k := range []int{1, 8} {
 		b.Run(fmt.Sprintf("%d events to 1,000 subscribers", k), func(b *testing.B) {

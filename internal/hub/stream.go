@@ -110,6 +110,9 @@ func (st *stream) leave(s *Subscriber) {
 		delete(set, s)
 	}
 	delete(st.eager, s)
+	if s.inWheel {
+		s.pump.forget(s)
+	}
 	if !s.key.IsZero() && len(st.byKey[s.key]) == 0 {
 		delete(st.byKey, s.key)
 	}
@@ -164,7 +167,7 @@ func (st *stream) append(entries []eventlog.Entry) {
 			continue
 		}
 		if sequence > st.tail.last+1 {
-			st.wakeAll() // the log has lost what is between, and everybody is to be told
+			st.wakeAll(st.tail.last) // the log has lost what is between, and everybody is to be told
 		}
 		before := st.tail.last
 		st.tail.append(item{e.Event, sequence, e.StoredAt})
@@ -189,21 +192,23 @@ func (st *stream) begin(last uint64) {
 		st.reset++
 		st.to = last
 	}
+	before := st.tail.last
 	st.tail.begin(last)
 	st.moved.Add(1)
-	st.wakeAll()
+	st.wakeAll(before)
 }
 
-func (st *stream) wakeAll() {
+// wakeAll moves everybody on who waits, from where the tail ended before.
+func (st *stream) wakeAll(from uint64) {
 	for _, s := range st.all {
-		s.rouse(0)
+		s.rouse(from)
 	}
-	wakeSet(st.eager, 0)
+	wakeSet(st.eager, from)
 	for _, set := range st.byKey {
-		wakeSet(set, 0)
+		wakeSet(set, from)
 	}
 	for _, set := range st.byType {
-		wakeSet(set, 0)
+		wakeSet(set, from)
 	}
 }
 

@@ -40,6 +40,8 @@ type Subscriber struct {
 	cancel  context.CancelFunc // ends what its goroutine waits for, nil while it has none; guarded by the stream's lock
 	beatAt  int64              // the Unix nanoseconds at which a heartbeat is due; guarded by the stream's lock
 	inWheel bool               // guarded by the stream's lock
+	slot    int64              // where in the wheel; guarded, like seat, by the pump's lock
+	seat    int
 }
 
 // An unsent is what is left of a write that the socket did not take whole.
@@ -139,11 +141,25 @@ func (s *Subscriber) step(ctx context.Context, w Writer) (sent, idle bool, err e
 		return true, false, s.write(w, batch, newest, where == inTail && s.met)
 	case where != atEnd:
 		return false, false, nil
-	case s.liveDue && s.at >= s.liveAt && s.at <= s.stream.tailLast():
-		s.liveDue = false
+	case s.takeLive():
 		return true, false, s.control(w, event.NewLive(s.stream.contract.Name, s.stream.position(s.at), time.Now()))
 	}
 	return false, true, nil
+}
+
+// takeLive tells whether leat.live is to be told now, once.
+func (s *Subscriber) takeLive() bool {
+	s.stream.mu.Lock()
+	defer s.stream.mu.Unlock()
+	now := s.liveNow()
+	s.liveDue = s.liveDue && !now
+	return now
+}
+
+// liveNow tells whether the newest event of when the subscription began, and the tail, are reached, and nobody has told
+// so. The caller has the stream's lock.
+func (s *Subscriber) liveNow() bool {
+	return s.liveDue && s.at >= s.liveAt && s.at <= s.stream.tail.last
 }
 
 // beat tells that there is nothing to tell.
@@ -194,7 +210,7 @@ func (s *Subscriber) reached() event.Position {
 func (s *Subscriber) wait(ctx context.Context, timeout <-chan time.Time, ended <-chan struct{}) bool {
 	st := s.stream
 	st.mu.Lock()
-	if st.reset != s.resets || !s.idle() {
+	if st.reset != s.resets || !s.idle() || s.liveNow() {
 		st.mu.Unlock()
 		return false
 	}

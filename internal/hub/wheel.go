@@ -17,8 +17,23 @@ func (w *wheel) add(s *Subscriber, due int64) {
 		w.slots = map[int64][]*Subscriber{}
 		w.next = time.Now().UnixNano() / int64(tick)
 	}
-	slot := max((due+int64(tick)-1)/int64(tick), w.next)
-	w.slots[slot] = append(w.slots[slot], s)
+	s.slot = max((due+int64(tick)-1)/int64(tick), w.next)
+	s.seat = len(w.slots[s.slot])
+	w.slots[s.slot] = append(w.slots[s.slot], s)
+}
+
+// remove takes a subscriber out that has left.
+func (w *wheel) remove(s *Subscriber) {
+	slot := w.slots[s.slot]
+	if s.seat >= len(slot) || slot[s.seat] != s {
+		return // it is due at this moment
+	}
+	last := slot[len(slot)-1]
+	slot[s.seat], last.seat = last, s.seat
+	slot[len(slot)-1] = nil
+	if w.slots[s.slot] = slot[:len(slot)-1]; len(slot) == 1 {
+		delete(w.slots, s.slot)
+	}
 }
 
 // due takes out all whose tick has come.
@@ -42,6 +57,13 @@ func (p *pump) await(s *Subscriber) {
 	if len(p.wheel.slots) == 1 {
 		p.rouse() // the loop's timer may not run
 	}
+}
+
+// forget takes a subscriber out of the wheel. The caller has the stream's lock.
+func (p *pump) forget(s *Subscriber) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wheel.remove(s)
 }
 
 func (p *pump) hasBeats() bool {
