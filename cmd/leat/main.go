@@ -31,11 +31,30 @@ func newRootCommand() *cobra.Command {
 			"  leat tail orders\n" +
 			"  leat contract check leat.yaml",
 	}, newServeCommand(), newDemoCommand(), newPublishCommand(), newTailCommand(), newContractCommand(), newBenchCommand(), newConfigCommand(), newVersionCommand())
+	root.SetHelpCommand(newHelpCommand(root))
 	root.SilenceErrors, root.SilenceUsage = true, true
 	// A group runs only to show its help: "leat [flags]" is not a thing to do.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if not .HasAvailableSubCommands}}", 1))
 	root.SetFlagErrorFunc(flagError)
 	return root
+}
+
+// newHelpCommand makes cobra's help, which answers 0 also to a command that there is not.
+func newHelpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Tell about a command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 && cmd.HasAvailableSubCommands() {
+				return cmd.Args(cmd, rest)
+			}
+			return cmd.Help()
+		},
+	}
 }
 
 func flagError(cmd *cobra.Command, err error) error {
