@@ -86,6 +86,7 @@ type Stream struct {
 	Replicas             int // 0 where the contract leaves it to the size of the cluster
 	Retention            Retention
 	Heartbeat            time.Duration
+	Coalesce             time.Duration // how long events may wait for more; 0: not at all
 	Slow                 Slow
 	MaxEventBytes        int
 	Access               Access

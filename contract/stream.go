@@ -26,7 +26,7 @@ func (r *reading) stream(m member) *Stream {
 	s := &Stream{Name: m.name}
 	of := fmt.Sprintf("stream %q", shorten(m.name))
 	f := r.fields(m.value, of+": ", "summary", "description", "mode", "key", "events", "commands", "backend",
-		"transports", "durability", "replicas", "retention", "heartbeat", "slow", "maxEventBytes", "access")
+		"transports", "durability", "replicas", "retention", "heartbeat", "coalesce", "slow", "maxEventBytes", "access")
 	s.Summary, s.Description = f.string("summary"), f.string("description")
 	s.Mode = word(f, "mode", ModeEvents, ModeEvents, ModeState)
 	s.Key = f.key()
@@ -38,6 +38,7 @@ func (r *reading) stream(m member) *Stream {
 	s.Replicas = f.replicas()
 	s.Retention = f.retention(s.Durability)
 	s.Heartbeat = f.duration("heartbeat", defaultHeartbeat, time.Second, 5*time.Minute)
+	s.Coalesce = f.duration("coalesce", 0, time.Millisecond, time.Second)
 	s.Slow = f.slow(s)
 	s.MaxEventBytes = int(f.size("maxEventBytes", defaultEventBytes, mostEventBytes))
 	s.Backend = f.backend()

@@ -28,6 +28,7 @@ streams:
   ticks: { key: path, events: { tick: { schema: {} }, tock: { schema: {} } } }
   skips: { slow: skip, events: { tick: { schema: {} } } }
   memory: { durability: memory, key: path, events: { tick: { schema: {} } } }
+  slowly: { coalesce: 5ms, events: { tick: { schema: {} }, tock: { schema: {} } } }
   lives: { durability: none, events: { tick: { schema: {} } } }
 `
 
@@ -103,6 +104,7 @@ type client struct {
 
 	mu    sync.Mutex // guards the fields below
 	text  bytes.Buffer
+	wrote int           // how often
 	block chan struct{} // where not nil, writes wait for it
 }
 
@@ -115,6 +117,7 @@ func (c *client) Write(b hub.Batch) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.wrote++
 	for _, frame := range b.Frames {
 		c.text.Write(frame)
 	}
@@ -125,6 +128,7 @@ func (c *client) Write(b hub.Batch) error {
 func (c *client) TryWrite(b hub.Batch) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.wrote++
 	full := c.block != nil
 	written := 0
 	for _, frame := range b.Frames {
@@ -174,6 +178,14 @@ var frames = hub.Format{
 
 func (b *bench) subscribe(p hub.Params) *client {
 	b.t.Helper()
+	c, run := b.prepare(p)
+	run()
+	return c
+}
+
+// prepare makes a client that writes nothing before run.
+func (b *bench) prepare(p hub.Params) (c *client, run func()) {
+	b.t.Helper()
 	p.Stream = b.name
 	sub, err := b.hub.Parse(contract.SSE, p)
 	if err != nil {
@@ -188,14 +200,12 @@ func (b *bench) subscribe(p hub.Params) *client {
 		b.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &client{bench: b, connection: connection, Subscriber: s, cancel: cancel, ended: make(chan error, 1)}
+	c = &client{bench: b, connection: connection, Subscriber: s, cancel: cancel, ended: make(chan error, 1)}
 	if b.pumped {
 		c.cancel = func() { cancel(); s.Stop() }
-		s.Start(c, func(err error) { c.ended <- err })
-	} else {
-		go func() { c.ended <- s.Run(ctx, c) }()
+		return c, func() { s.Start(c, func(err error) { c.ended <- err }) }
 	}
-	return c
+	return c, func() { go func() { c.ended <- s.Run(ctx, c) }() }
 }
 
 func (c *client) close() {

@@ -201,7 +201,7 @@ func (st *stream) beginLive() {
 		st.to = st.tail.last
 	}
 	st.tail.started = true
-	st.wakeAll(st.tail.last)
+	st.wakeAll(st.woken)
 }
 
 // listens notes that from now on nothing published is missed.

@@ -189,9 +189,10 @@ func TestAnOutageOfTheLogEndsReadersThatNeedIt(t *testing.T) {
 		b.publish(1000, "tick", "k")
 		live := b.subscribe(all())
 		defer live.close()
-		resuming := b.subscribe(from("earliest"))
-		defer resuming.close()
+		resuming, run := b.prepare(from("earliest"))
 		resume := resuming.stall()
+		run()
+		defer resuming.close()
 		synctest.Wait()
 		b.log.Fail(errors.New("away"))
 		resume()
@@ -256,4 +257,33 @@ func TestALiveStreamHearsWhatIsPublishedOnceSubscribed(t *testing.T) {
 		time.Sleep(time.Second)
 		c.want("the follower broke, and something may have gone by", "gap(0)")
 	})
+}
+
+func TestEventsThatComeWithinThePauseOfCoalesceGoOutTogether(t *testing.T) {
+	tocks := hub.Params{EventTypes: &[]string{"tock"}}
+	for name, p := range map[string]hub.Params{"everything": {}, "by type": tocks} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, "slowly", hub.Options{}, func(b *bench) {
+				c := b.subscribe(p)
+				defer c.close()
+				c.want("before", "")
+				for range 4 {
+					b.publish(1, "tock", "")
+					time.Sleep(time.Millisecond)
+				}
+				c.want("within the pause", "")
+				time.Sleep(2 * time.Millisecond)
+				c.want("after it", "1 2 3 4")
+				if c.wrote != 1 {
+					t.Errorf("%d writes; want one", c.wrote)
+				}
+				time.Sleep(14*time.Second - time.Millisecond)
+				b.publish(1, "tock", "") // some heartbeats are due within its pause
+				time.Sleep(3 * time.Second)
+				if got := strings.ReplaceAll(strings.ReplaceAll(c.got(), "heartbeat(4) ", ""), " heartbeat(5)", ""); got != "5" {
+					t.Errorf("around a heartbeat: got %q", got)
+				}
+			})
+		})
+	}
 }

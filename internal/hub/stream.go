@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
@@ -27,15 +28,17 @@ type stream struct {
 	follow chan struct{}
 	joined chan struct{} // of size 1: somebody has subscribed
 
-	mu     sync.Mutex // guards the fields below; never held during a read of the log or a write to a socket
-	tail   tail
-	reset  uint64                                 // counts how often the tail went back
-	to     uint64                                 // where it went back to last
-	all    []*Subscriber                          // subscribers to everything
-	byKey  map[event.Key]map[*Subscriber]struct{} // to one key
-	byType map[string]map[*Subscriber]struct{}    // to some types of every key; each stands under each of its types
-	eager  map[*Subscriber]struct{}               // those who wait for the tail to move at all
-	count  int
+	mu      sync.Mutex // guards the fields below; never held during a read of the log or a write to a socket
+	tail    tail
+	woken   uint64                                 // up to here, who waits has been woken; the tail's last but for the contract's coalesce
+	pausing bool                                   // a pause of coalesce runs
+	reset   uint64                                 // counts how often the tail went back
+	to      uint64                                 // where it went back to last
+	all     []*Subscriber                          // subscribers to everything
+	byKey   map[event.Key]map[*Subscriber]struct{} // to one key
+	byType  map[string]map[*Subscriber]struct{}    // to some types of every key; each stands under each of its types
+	eager   map[*Subscriber]struct{}               // those who wait for the tail to move at all
+	count   int
 	// listening is closed while the follower of a stream of durability none hears what is published.
 	listening chan struct{}
 }
@@ -151,37 +154,68 @@ func (st *stream) subscribed() bool {
 	return st.count > 0
 }
 
-// append adds entries to the tail and wakes who waits for them: the cost of an event is proportional to those who
-// get it. Those known already are passed over. The caller is the follower.
+// append adds entries to the tail, and wakes who waits for them: at once, or when the contract's coalesce is over. Those
+// known already are passed over. The caller is the follower.
 func (st *stream) append(entries []eventlog.Entry) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	last := st.tail.last
 	for i := range entries {
 		e := &entries[i]
 		sequence := e.Sequence()
 		if st.live {
 			sequence = st.tail.last + 1
 		}
-		if sequence <= st.tail.last {
-			continue
+		if sequence > st.tail.last {
+			st.tail.append(item{e.Event, sequence, e.StoredAt})
+			st.moved.Add(1)
 		}
-		if sequence > st.tail.last+1 {
-			st.wakeAll(st.tail.last) // the log has lost what is between, and everybody is to be told
-		}
-		before := st.tail.last
-		st.tail.append(item{e.Event, sequence, e.StoredAt})
-		wakeSet(st.byKey[e.Key], before)
-		wakeSet(st.byType[e.Type.String()], before)
 	}
-	if st.tail.last > last {
-		st.moved.Add(1)
-		for _, s := range st.all {
-			s.rouse(last)
-		}
-		wakeSet(st.eager, last)
-		clear(st.eager)
+	switch pause := st.contract.Coalesce; {
+	case st.woken == st.tail.last, st.pausing:
+	case pause > 0:
+		st.pausing = true
+		time.AfterFunc(pause, st.pauseOver)
+	default:
+		st.announce()
 	}
+}
+
+// pauseOver wakes who waits for what came meanwhile.
+func (st *stream) pauseOver() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.pausing = false
+	st.announce()
+}
+
+// announce wakes who waits for what is in the tail and was not announced: the cost of an event is proportional to those
+// who get it. The caller has the lock.
+func (st *stream) announce() {
+	from := st.woken
+	if from >= st.tail.last {
+		return // it began anew meanwhile
+	}
+	if from < st.tail.base {
+		st.wakeAll(from) // some of it has left the tail already
+	}
+	for at := max(from, st.tail.base); at < st.tail.last; {
+		b := st.tail.block(at)
+		for i := b.index(at); i < len(b.items); i++ {
+			if b.hole(at, i) > 0 {
+				st.wakeAll(at) // the log has lost what is between, and everybody is to be told
+			}
+			e := &b.items[i]
+			wakeSet(st.byKey[e.Key], at)
+			wakeSet(st.byType[e.Type.String()], at)
+			at = e.sequence
+		}
+	}
+	for _, s := range st.all {
+		s.rouse(from)
+	}
+	wakeSet(st.eager, from)
+	clear(st.eager)
+	st.woken = st.tail.last
 }
 
 // begin starts the tail anew behind a sequence. Where it goes back, subscribers who are further on are told.
@@ -192,8 +226,9 @@ func (st *stream) begin(last uint64) {
 		st.reset++
 		st.to = last
 	}
-	before := st.tail.last
+	before := st.woken
 	st.tail.begin(last)
+	st.woken = last
 	st.moved.Add(1)
 	st.wakeAll(before)
 }

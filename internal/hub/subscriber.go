@@ -233,7 +233,7 @@ func (s *Subscriber) wait(ctx context.Context, timeout <-chan time.Time, ended <
 	}
 	s.waiting = false
 	// Nobody woke it, so nothing that it wants has gone by: it is where the tail is.
-	s.at = max(s.at, st.tail.last)
+	s.at = max(s.at, st.woken)
 	return due
 }
 
@@ -245,8 +245,8 @@ func (s *Subscriber) rest() {
 	}
 }
 
-// idle tells whether there is nothing behind the cursor in the tail. The caller has the stream's lock.
-func (s *Subscriber) idle() bool { return !s.stream.tail.started || s.at >= s.stream.tail.last }
+// idle tells whether nothing that was announced is behind the cursor. The caller has the stream's lock.
+func (s *Subscriber) idle() bool { return !s.stream.tail.started || s.at >= s.stream.woken }
 
 // heartbeat draws the longest silence: the contract's, and 10 % more or less, so that not all beat at once.
 func (s *Subscriber) heartbeat() time.Duration {

@@ -106,6 +106,6 @@ func (p *pump) claim(s *Subscriber, now time.Time) bool {
 	s.inWheel = false
 	s.waiting = false
 	// Nobody woke it, so nothing that it wants has gone by: it is where the tail is.
-	s.at = max(s.at, st.tail.last)
+	s.at = max(s.at, st.woken)
 	return true
 }
