@@ -37,6 +37,10 @@ type Log struct {
 	opening sync.RWMutex // guards found; held while streams are opened, for writing while all are opened again; taken before mu
 	found   mark         // what the last clean stop left, or what was there before all were opened again; nil: not known
 
+	// asking is held while JetStream's API is asked, and for writing while JetStream is shut down and enabled again:
+	// NATS takes requests in between from a queue that it is about to replace. The innermost lock.
+	asking sync.RWMutex
+
 	mu       sync.Mutex // guards the fields below
 	streams  map[string]*Stream
 	reserved uint64        // the sum of what the streams on disk may still grow by
@@ -156,7 +160,10 @@ func (l *Log) connect() (err error) {
 
 // Ping makes a round trip to the log. It fails, too, while a stream cannot be written.
 func (l *Log) Ping(ctx context.Context) error {
-	if _, err := l.api.AccountInfo(ctx); err != nil {
+	l.asking.RLock()
+	_, err := l.api.AccountInfo(ctx)
+	l.asking.RUnlock()
+	if err != nil {
 		return unanswered(err)
 	}
 	for _, s := range l.opened() {

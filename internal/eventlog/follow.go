@@ -70,6 +70,8 @@ func (s *Stream) Follow(ctx context.Context, after uint64, deliver func([]Entry)
 // consume makes the consumer that pushes to inbox, and gives what removes it.
 func (s *Stream) consume(ctx context.Context, inbox string, after uint64) (end func(), err error) {
 	name := nuid.Next()
+	s.log.asking.RLock()
+	defer s.log.asking.RUnlock()
 	_, err = s.log.api.CreatePushConsumer(ctx, s.stream, jetstream.ConsumerConfig{
 		Name:              name,
 		DeliverSubject:    inbox,
@@ -86,6 +88,8 @@ func (s *Stream) consume(ctx context.Context, inbox string, after uint64) (end f
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
+		s.log.asking.RLock()
+		defer s.log.asking.RUnlock()
 		if err := s.log.api.DeleteConsumer(ctx, s.stream, name); err != nil {
 			s.log.logger.Debug("consumer not removed: it goes by itself", "stream", s.name, "error", err)
 		}

@@ -123,12 +123,7 @@ func (l *Log) reopen() error {
 	if l.found, err = l.takeStock(ctx); err != nil {
 		l.found = nil
 	}
-	if err := l.server.ShutdownJetStream(); err != nil {
-		return err
-	}
-	if err := l.server.EnableJetStream(&server.JetStreamConfig{
-		StoreDir: l.folder.path, MaxStore: unlimitedStorage, MaxMemory: unlimitedStorage, SyncInterval: syncInterval,
-	}); err != nil {
+	if err := l.restartJetStream(); err != nil {
 		return err
 	}
 	var failed error
@@ -139,6 +134,17 @@ func (l *Log) reopen() error {
 	}
 	l.breakFollowers()
 	return failed
+}
+
+func (l *Log) restartJetStream() error {
+	l.asking.Lock()
+	defer l.asking.Unlock()
+	if err := l.server.ShutdownJetStream(); err != nil {
+		return err
+	}
+	return l.server.EnableJetStream(&server.JetStreamConfig{
+		StoreDir: l.folder.path, MaxStore: unlimitedStorage, MaxMemory: unlimitedStorage, SyncInterval: syncInterval,
+	})
 }
 
 // hasRoom tries whether so many bytes can be written; what the file system says about itself knows no quotas.

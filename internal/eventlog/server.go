@@ -12,9 +12,6 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// syncInterval is what a power cut can take; a killed process loses nothing.
-const syncInterval = 100 * time.Millisecond
-
 // startServer starts NATS in this process, with no port.
 func startServer(folder string, lines *serverLogger) (*server.Server, error) {
 	ns, err := server.NewServer(&server.Options{

@@ -112,7 +112,10 @@ func (s *Stream) create(ctx context.Context) error {
 	s.lineage, s.torn = NewLineage(), span{}
 	s.highest.Store(0)
 	s.config = s.configure()
-	if _, err := s.log.api.CreateStream(ctx, s.config); err != nil {
+	s.log.asking.RLock()
+	_, err := s.log.api.CreateStream(ctx, s.config)
+	s.log.asking.RUnlock()
+	if err != nil {
 		return err
 	}
 	return s.syncLineage()
@@ -148,10 +151,17 @@ func (s *Stream) adopt(ctx context.Context, info *streamInfo) error {
 	if lineage.String() == info.Config.Metadata[lineageKey] && info.Config.bounds() == boundsOf(&s.config) {
 		return nil
 	}
-	if _, err := s.log.api.UpdateStream(ctx, s.config); err != nil {
+	if err := s.update(ctx, s.config); err != nil {
 		return err
 	}
 	return s.syncLineage()
+}
+
+func (s *Stream) update(ctx context.Context, config jetstream.StreamConfig) error {
+	s.log.asking.RLock()
+	defer s.log.asking.RUnlock()
+	_, err := s.log.api.UpdateStream(ctx, config)
+	return err
 }
 
 func (s *Stream) configure() jetstream.StreamConfig {
@@ -238,7 +248,7 @@ func (s *Stream) see(ctx context.Context, known, last uint64) error {
 	config := s.config
 	config.Metadata = maps.Clone(config.Metadata)
 	config.Metadata[lineageKey] = lineage.String()
-	_, err := s.log.api.UpdateStream(ctx, config)
+	err := s.update(ctx, config)
 	if err == nil {
 		err = s.syncLineage()
 	}
@@ -315,7 +325,9 @@ func (s *Stream) info(ctx context.Context) (*streamInfo, error) { return s.ask(c
 func (s *Stream) ask(ctx context.Context, request []byte) (*streamInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	s.log.asking.RLock()
 	m, err := s.log.ask.RequestWithContext(ctx, "$JS.API.STREAM.INFO."+s.stream, request)
+	s.log.asking.RUnlock()
 	if err != nil {
 		return nil, err
 	}

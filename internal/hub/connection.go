@@ -129,6 +129,14 @@ func (c *Connection) Reason() event.EndReason {
 // ReconnectAfter is how long the client should wait before it comes back: what each leat.end on the connection says.
 func (c *Connection) ReconnectAfter() time.Duration { return c.wait }
 
+// how is what the metrics call the end of a page's connection.
+func (c *Connection) how() string {
+	if c.Reason() == event.EndDrain {
+		return "drain"
+	}
+	return "client"
+}
+
 // Close forgets the connection; how tells the metrics why it is gone: "client", "drain", "slow", "error".
 func (c *Connection) Close(how string) {
 	c.mu.Lock()

@@ -244,6 +244,45 @@ func TestADrainIsSpreadEvenly(t *testing.T) {
 	})
 }
 
+func TestLongPollsHaveTheirPlaceInADrain(t *testing.T) {
+	inBubble(t, "ticks", hub.Options{}, func(b *bench) {
+		const n, over = 50, 10 * time.Second
+		p := all()
+		p.Stream = b.name
+		sub, err := b.hub.Parse(contract.SSE, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var mu sync.Mutex
+		tenths := [10]int{}
+		var polls sync.WaitGroup
+		start := time.Now()
+		for range n {
+			polls.Go(func() {
+				waiting, stop := context.WithTimeout(context.Background(), time.Minute)
+				defer stop()
+				page, err := b.hub.Page(context.Background(), waiting, sub, 10)
+				if err != nil || len(page.Events) > 0 {
+					t.Errorf("got %v, %v; want an empty page", page, err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				tenths[min(9, time.Since(start)*10/over)]++
+			})
+		}
+		synctest.Wait()
+		if err := b.hub.Drain(context.Background(), over); err != nil {
+			t.Error(err)
+		}
+		polls.Wait()
+		for i, count := range tenths {
+			if count > n*15/100 {
+				t.Errorf("%d of %d long polls ended in tenth %d of the drain", count, n, i)
+			}
+		}
+	})
+}
+
 func TestALiveStreamHearsWhatIsPublishedOnceSubscribed(t *testing.T) {
 	inBubble(t, "lives", hub.Options{TailEvents: 8}, func(b *bench) {
 		c := b.subscribe(hub.Params{})

@@ -27,6 +27,15 @@ func (h *Hub) Page(ctx, waiting context.Context, sub Subscription, limit int) (*
 		return nil, err
 	}
 	defer s.Close()
+	ended := h.Draining()
+	if waiting.Err() == nil { // who may wait has its place in a drain
+		c, err := h.Connect(contract.SSE)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { c.Close(c.how()) }()
+		ended = c.Ended()
+	}
 	s.wake = make(chan struct{}, 1)
 	p := &Page{Next: s.stream.position(s.at)}
 	for len(p.Events) < limit {
@@ -53,7 +62,7 @@ func (h *Hub) Page(ctx, waiting context.Context, sub Subscription, limit int) (*
 			return p.end(s), nil
 		}
 		caughtUp := s.at >= s.liveAt && s.gap == nil
-		if caughtUp && (len(p.Events) > 0 || p.Gap != nil || waiting.Err() != nil) || !h.awaitEvent(ctx, waiting, s, caughtUp) {
+		if caughtUp && (len(p.Events) > 0 || p.Gap != nil || waiting.Err() != nil) || !awaitEvent(ctx, waiting, s, ended, caughtUp) {
 			break
 		}
 	}
@@ -81,16 +90,21 @@ func (p *Page) end(s *Subscriber) *Page {
 	return p
 }
 
-// awaitEvent waits for something new, until the time is over or the node drains; false says that the page is done.
+// awaitEvent waits for something new, until the time is over or ended is closed; false says that the page is done.
 // A page that the tail has not reached yet waits for it in any case.
-func (h *Hub) awaitEvent(ctx, waiting context.Context, s *Subscriber, caughtUp bool) bool {
+func awaitEvent(ctx, waiting context.Context, s *Subscriber, ended <-chan struct{}, caughtUp bool) bool {
 	if !caughtUp {
 		var cancel context.CancelFunc
 		waiting, cancel = context.WithTimeout(ctx, stateTimeout)
 		defer cancel()
 	}
-	s.wait(waiting, nil, h.draining)
-	return waiting.Err() == nil && !h.isDraining()
+	s.wait(waiting, nil, ended)
+	select {
+	case <-ended:
+		return false
+	default:
+		return waiting.Err() == nil
+	}
 }
 
 // tell takes the subscriber's gap into the page. Of two gaps in a row the page tells one that covers both.

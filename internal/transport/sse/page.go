@@ -35,6 +35,13 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, req request) erro
 	if req.prefersWait {
 		header.Set("Preference-Applied", fmt.Sprintf("wait=%d", req.wait/time.Second))
 	}
+	select {
+	case <-h.hub.Draining():
+		if r.ProtoMajor == 1 {
+			header.Set("Connection", "close") // so that the next request goes to another node
+		}
+	default:
+	}
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
 		out := newChunkWriter(w, controller)
