@@ -89,7 +89,7 @@ func (n *number) compare(f *fraction) int {
 		return 0
 	case n.negative && f.negative:
 		return -size
-	case n.negative && n.digits > 0:
+	case n.negative:
 		return -1
 	case f.negative:
 		return 1

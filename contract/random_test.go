@@ -109,8 +109,12 @@ func (r *randomSchema) keyword(keyword string, depth int) any {
 			properties[name] = r.any(depth + 1)
 		}
 		return properties
-	case "prefixItems", "anyOf":
+	case "prefixItems":
 		return []any{r.any(depth + 1), r.any(depth + 1)}
+	case "anyOf":
+		return []any{r.any(0), r.any(0)} // no references, which could have no end
+	case "not":
+		return r.any(0)
 	case "uniqueItems":
 		return true
 	case "dependentRequired":
