@@ -24,9 +24,9 @@ func (t *EventType) Accept(text []byte, pointer []string) (Accepted, bool) {
 	if !t.Schema.planned {
 		return Accepted{}, false
 	}
-	a := acceptors.Get().(*acceptor)
+	a := acceptors.Get().(*acceptor) //nolint:forcetypeassert // it has nothing else
 	defer a.release()
-	a.begin(text, pointer, t.Flat)
+	a.begin(text, t.Flat)
 	if !a.value(t.Schema.plan, pointer, len(pointer) > 0) || len(pointer) > 0 && a.at == nil {
 		return Accepted{}, false
 	}
@@ -49,7 +49,7 @@ type acceptor struct {
 // A decoder remembers its memory for names, which is most of what it costs.
 var acceptors = sync.Pool{New: func() any { return &acceptor{Decoder: jsontext.NewDecoder(&bytes.Buffer{})} }}
 
-func (a *acceptor) begin(text []byte, pointer []string, flat bool) {
+func (a *acceptor) begin(text []byte, flat bool) {
 	a.text = *bytes.NewBuffer(text)
 	a.Reset(&a.text)
 	a.flat, a.out = flat, make([]byte, 0, len(text))

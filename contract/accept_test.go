@@ -12,7 +12,8 @@ import (
 )
 
 // eventType gives the type that has a schema of JSON.
-func eventType(t interface{ Fatalf(string, ...any) }, schema string) *contract.EventType {
+func eventType(t rapid.TB, schema string) *contract.EventType {
+	t.Helper()
 	c, err := contract.Parse("inline.json", []byte(`{"leat":1,"info":{"title":"T","version":"1.0.0"},"streams":{"a":{"events":{"e":{"schema":`+
 		schema+`}}}}}`))
 	if err != nil {
@@ -33,10 +34,7 @@ func isValid(e *contract.EventType, text []byte) bool {
 }
 
 // accepts tells whether the text is accepted, and fails where the validator does not agree.
-func accepts(t interface {
-	Helper()
-	Fatalf(string, ...any)
-}, e *contract.EventType, text []byte) bool {
+func accepts(t rapid.TB, e *contract.EventType, text []byte) bool {
 	t.Helper()
 	a, ok := e.Accept(text, nil)
 	if !ok {
