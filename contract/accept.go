@@ -49,6 +49,10 @@ type acceptor struct {
 // A decoder remembers its memory for names, which is most of what it costs.
 var acceptors = sync.Pool{New: func() any { return &acceptor{Decoder: jsontext.NewDecoder(&bytes.Buffer{})} }}
 
+// maxReused is the longest text after which a decoder is used again. It keeps the names of each level until it next
+// comes to that level: of larger texts, made for it, gigabytes.
+const maxReused = 4 << 10
+
 func (a *acceptor) begin(text []byte, flat bool) {
 	a.text = *bytes.NewBuffer(text)
 	a.Reset(&a.text)
@@ -57,13 +61,11 @@ func (a *acceptor) begin(text []byte, flat bool) {
 
 // release gives it back without the text and what came of it.
 func (a *acceptor) release() {
-	const maxScratch = 4 << 10
-	a.text = bytes.Buffer{}
-	a.Reset(&a.text)
-	a.out, a.at = nil, nil
-	if cap(a.scratch) > maxScratch {
-		a.scratch = nil
+	if cap(a.out) > maxReused {
+		return
 	}
+	a.begin(nil, false)
+	a.at = nil
 	acceptors.Put(a)
 }
 

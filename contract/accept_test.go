@@ -2,6 +2,8 @@ package contract_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -182,6 +184,36 @@ func TestOneAcceptedTextDoesNotReachIntoTheNext(t *testing.T) {
 	second, ok := e.Accept([]byte(`{"b":"\u0041"}`), nil)
 	if !ok || string(first.JSON) != `{"a":"first"}` || first.At != "first" || string(second.JSON) != `{"b":"\u0041"}` || second.At != nil {
 		t.Errorf("got %s and %s", first.JSON, second.JSON)
+	}
+}
+
+// A decoder remembers the names of each level that it was on, so the texts get shallower.
+func TestTheNamesOfLargeTextsAreNotRemembered(t *testing.T) {
+	e := eventType(t, `true`)
+	var names strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&names, `"%d":0,`, i)
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		for range 2 { // what is unused is forgotten after the second
+			runtime.GC()
+			if _, ok := e.Accept([]byte(`1`), nil); !ok {
+				t.Fatal("not accepted")
+			}
+		}
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for level := 50; level >= 0; level-- {
+		text := strings.Repeat(`{"":`, level) + `{` + names.String() + `"":0}` + strings.Repeat(`}`, level)
+		if _, ok := e.Accept([]byte(text), nil); !ok {
+			t.Fatal("not accepted")
+		}
+	}
+	if after := heap(); after > before+8<<20 {
+		t.Errorf("%d MiB are kept", (after-before)>>20)
 	}
 }
 

@@ -64,8 +64,15 @@ func (d *decoder) read(what string, text []byte) {
 	d.Reset(&d.buffer)
 }
 
+// maxReused is the longest text after which a decoder is used again. It keeps the names of each level until it next
+// comes to that level: of larger texts, made for it, gigabytes.
+const maxReused = 4 << 10
+
 func (d *decoder) release() {
-	d.read("", nil) // a body of megabytes is not kept
+	if len(d.text) > maxReused {
+		return
+	}
+	d.read("", nil)
 	decoders.Put(d)
 }
 
