@@ -71,9 +71,6 @@ func (a *acceptor) release() {
 
 // value takes the next value; wanted tells that the pointer leads to it or through it, with the tokens that are left.
 func (a *acceptor) value(p *plan, pointer []string, wanted bool) bool {
-	if p != nil && p.never {
-		return false
-	}
 	switch a.PeekKind() {
 	case '{':
 		return p.takes(objectType) && a.object(p, pointer, wanted)
@@ -185,7 +182,7 @@ func isBeyondDouble(raw jsontext.Value) bool {
 	return (len(raw) > maxNumber || bytes.ContainsAny(raw, "eE")) && beyondDouble(string(raw)) != ""
 }
 
-func (p *plan) takes(t types) bool { return p == nil || p.types == 0 || p.types&t != 0 }
+func (p *plan) takes(t types) bool { return p == nil || p.types&t != 0 }
 
 // isAmong tells whether a value is in each of the lists of constants.
 func (p *plan) isAmong(is func(constants) bool) bool {
@@ -231,7 +228,17 @@ func (p *plan) takesString(text []byte) bool {
 	if !p.isAmong(func(c constants) bool { return c.strings[string(text)] }) {
 		return false
 	}
-	return (p.pattern == nil || p.pattern.Match(text)) && (p.format == nil || p.format.Validate(string(text)) == nil)
+	for _, pattern := range p.patterns {
+		if !pattern.Match(text) {
+			return false
+		}
+	}
+	for _, format := range p.formats {
+		if format.Validate(string(text)) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *plan) takesNumber(raw jsontext.Value) bool {
@@ -239,15 +246,38 @@ func (p *plan) takesNumber(raw jsontext.Value) bool {
 		return true
 	}
 	n := newNumber(raw)
-	if !p.takes(numberType) && !(p.takes(integerType) && n.isInteger()) {
+	if p.types&integerType == 0 || p.types&fractionType == 0 && !n.isInteger() {
 		return false
 	}
-	return p.isAmong(func(c constants) bool {
+	if !p.isAmong(func(c constants) bool {
 		return slices.ContainsFunc(c.numbers, func(f *fraction) bool { return n.compare(f) == 0 })
-	}) &&
-		(p.minimum == nil || n.compare(p.minimum) >= 0) &&
-		(p.maximum == nil || n.compare(p.maximum) <= 0) &&
-		(p.above == nil || n.compare(p.above) > 0) &&
-		(p.below == nil || n.compare(p.below) < 0) &&
-		(p.multipleOf == nil || n.isMultipleOf(p.multipleOf))
+	}) {
+		return false
+	}
+	for _, limit := range p.minimum {
+		if n.compare(limit) < 0 {
+			return false
+		}
+	}
+	for _, limit := range p.maximum {
+		if n.compare(limit) > 0 {
+			return false
+		}
+	}
+	for _, limit := range p.above {
+		if n.compare(limit) <= 0 {
+			return false
+		}
+	}
+	for _, limit := range p.below {
+		if n.compare(limit) >= 0 {
+			return false
+		}
+	}
+	for _, of := range p.multipleOf {
+		if !n.isMultipleOf(of) {
+			return false
+		}
+	}
+	return true
 }

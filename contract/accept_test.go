@@ -78,6 +78,8 @@ func TestTheCommonKeywordsAreAcceptedAtOnce(t *testing.T) {
 		{`{"exclusiveMinimum":0,"exclusiveMaximum":1e30}`, `999999999999999999999999999999`, `1E+30`},
 		{`{"multipleOf":3}`, `-9`, `10`},
 		{`{"multipleOf":0.01}`, `12.34`, `12.345`},
+		{`{"multipleOf":0.03}`, `999999999999999999`, `999999999999999998`},
+		{`{"multipleOf":1e18}`, `3e18`, `0.000000000000000256`},
 		{`{"minLength":2,"maxLength":3}`, `"äö😀"`, `"😀"`},
 		{`{"minLength":2,"maxLength":3}`, `"\ud83d\ude00\u0000"`, `"\ud83d\ude00"`},
 		{`{"pattern":"^a.$"}`, `"a\u00e4"`, `"a\n"`},
@@ -89,6 +91,19 @@ func TestTheCommonKeywordsAreAcceptedAtOnce(t *testing.T) {
 		{`{"minProperties":1,"maxProperties":1}`, `{"a":{"b":{}}}`, `{}`},
 		{`{"properties":{"next":{"$ref":"#"}},"required":["id"]}`, `{"id":1,"next":{"id":{}}}`, `{"id":1,"next":{}}`},
 		{`{"properties":{"a":{"$ref":"#/$defs/a","title":"A"}},"$defs":{"a":{"type":"string"}}}`, `{"a":"a"}`, `{"a":1}`},
+		{`{"$ref":"#/$defs/a","minimum":3,"$defs":{"a":{"type":"number","maximum":4}}}`, `3.5`, `4.5`},
+		{`{"allOf":[{"properties":{"a":{"minLength":1}}},{"properties":{"a":{"maxLength":1}},"additionalProperties":{"type":"null"}}],"required":["a"]}`,
+			`{"a":"x","b":null}`, `{"a":"x","b":1}`},
+		{`{"allOf":[{"type":"integer"},{"type":["number","string"]}]}`, `1`, `"1"`},
+		{`{"allOf":[{"type":"integer"},{"type":"string"}]}`, ``, `1`},
+		{`{"allOf":[{"prefixItems":[true,{"minimum":1}]},{"items":{"maximum":2}}],"items":{"type":"integer"}}`, `[0,1,2]`, `[0,0,2]`},
+		{`{"allOf":[{"minLength":2},{"minLength":1}]}`, `"ab"`, `"a"`},
+		{`{"allOf":[{"maxLength":1},{"maxLength":2}]}`, `"a"`, `"ab"`},
+		{`{"allOf":[{"pattern":"a"},{"pattern":"b"}]}`, `"ab"`, `"b"`},
+		{`{"allOf":[{"format":"ipv4"},{"format":"hostname"}]}`, `"1.2.3.4"`, `"a.b"`},
+		{`{"allOf":[{"minimum":2},{"minimum":1}]}`, `2`, `1`},
+		{`{"allOf":[{"enum":[1,2]},{"enum":[2,3]}]}`, `2.0`, `3`},
+		{`{"allOf":[{"additionalProperties":false},{"properties":{"a":true},"required":["b"]}]}`, `1`, `{"b":1}`},
 		{`{"title":"T","description":"D","default":1,"examples":[1],"deprecated":true,"$comment":"C"}`, `1`, ``},
 	} {
 		e := eventType(t, test.schema)
@@ -104,10 +119,10 @@ func TestTheCommonKeywordsAreAcceptedAtOnce(t *testing.T) {
 // Whether these are valid is the validator's business alone.
 func TestASchemaOfOtherKeywordsAcceptsNothing(t *testing.T) {
 	for _, schema := range []string{
-		`{"not":false}`, `{"allOf":[true]}`, `{"anyOf":[true,false]}`, `{"oneOf":[true,false]}`, `{"if":true,"then":true}`,
+		`{"not":false}`, `{"anyOf":[true,false]}`, `{"oneOf":[true,false]}`, `{"if":true,"then":true}`,
 		`{"uniqueItems":true}`, `{"contains":true}`, `{"patternProperties":{"a":true}}`, `{"propertyNames":true}`,
 		`{"dependentRequired":{"a":["b"]}}`, `{"dependentSchemas":{"a":true}}`, `{"unevaluatedProperties":false}`,
-		`{"unevaluatedItems":false}`, `{"$ref":"#/$defs/a","minimum":1,"$defs":{"a":true}}`, `{"$dynamicRef":"#a","$defs":{"a":{"$dynamicAnchor":"a"}}}`,
+		`{"unevaluatedItems":false}`, `{"allOf":[true,{"not":false}]}`, `{"$dynamicRef":"#a","$defs":{"a":{"$dynamicAnchor":"a"}}}`,
 		`{"items":{"items":{"not":false}}}`, `{"prefixItems":[{"not":false}]}`, `{"additionalProperties":{"not":false}}`,
 		`{"properties":{"a":{"$ref":"#/$defs/a"}},"$defs":{"a":{"not":false}}}`,
 	} {

@@ -17,9 +17,6 @@ type fraction struct {
 }
 
 func newFraction(r *big.Rat) *fraction {
-	if r == nil {
-		return nil
-	}
 	f := &fraction{exact: r}
 	if num := new(big.Int).Abs(r.Num()); num.IsUint64() && r.Denom().IsUint64() {
 		f.small, f.negative, f.num, f.den = true, r.Sign() < 0, num.Uint64(), r.Denom().Uint64()

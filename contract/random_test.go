@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,8 +17,22 @@ var (
 	someNumbers = []string{"0", "-0", "-0.0", "1", "1.0", "-1", "2", "3", "1.5", "-1.5", "0.1", "0.01", "0.30", "1e2", "100", "1E+2", "15e-1", "1e-2", "12.34",
 		"999999999999999999", "1000000000000000000", "9223372036854775807", "18446744073709551616", "12345678901234567890.5", "1e30", "1e400", "1e-400", "-1e400",
 		"0.000000000000000001", "0.0000000000000000001", "-123456789.123456789", "0e5", "1.000000000000000000000"}
-	someTypes = []string{"null", "boolean", "integer", "number", "string", "array", "object"}
+	someTypes = []string{"null", "boolean", "integer", "number", "string", "array", "object", "number", "string", "array", "object", "object"}
+
+	// What says something of each type, and of all.
+	someKeywords = map[string][]string{
+		"null": {"enum", "const", "allOf"}, "boolean": {"enum", "const", "allOf"},
+		"integer": {"enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "allOf"},
+		"number":  {"enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "allOf"},
+		"string":  {"enum", "const", "minLength", "maxLength", "pattern", "format", "allOf"},
+		"array":   {"items", "prefixItems", "minItems", "maxItems", "allOf"},
+		"object":  {"properties", "required", "additionalProperties", "minProperties", "maxProperties", "allOf"},
+		"": {"enum", "const", "minimum", "exclusiveMaximum", "minLength", "maxLength", "format", "pattern", "items", "prefixItems", "minItems",
+			"maxItems", "properties", "required", "additionalProperties", "minProperties", "maxProperties", "allOf"},
+	}
 )
+
+const nestedKeywords = "properties additionalProperties items prefixItems allOf"
 
 func number(t *rapid.T) string {
 	if rapid.IntRange(0, 2).Draw(t, "random number") == 0 {
@@ -36,18 +51,19 @@ type randomSchema struct {
 	planned bool
 }
 
-func (r *randomSchema) any(depth int) any {
+// any gives a schema; one that applies to the same value as that around it has no reference, which could have no end.
+func (r *randomSchema) any(depth int, references bool) any {
 	switch rapid.IntRange(0, 15).Draw(r.t, "schema") {
 	case 0:
 		return true
 	case 1:
 		return depth == 0 // a whole schema false tells little
 	case 2:
-		if depth > 0 {
-			return map[string]any{"$ref": "#/$defs/x", "title": "T"}
+		if references {
+			return map[string]any{"$ref": "#/$defs/x", "title": "T", "type": rapid.SampledFrom(someTypes).Draw(r.t, "type")}
 		}
 	case 3:
-		if depth > 0 {
+		if references {
 			return map[string]any{"$ref": "#"}
 		}
 	}
@@ -59,11 +75,12 @@ func (r *randomSchema) any(depth int) any {
 	default:
 		s["type"] = rapid.SampledFrom(someTypes).Draw(r.t, "type")
 	}
-	keywords := []string{"enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
-		"pattern", "format"}
-	if depth < 3 {
-		keywords = append(keywords, "properties", "required", "additionalProperties", "minProperties", "maxProperties", "items",
-			"prefixItems", "minItems", "maxItems", "properties", "required")
+	keywords := someKeywords[""]
+	if only, ok := s["type"].(string); ok && rapid.IntRange(0, 4).Draw(r.t, "idle keywords") > 0 {
+		keywords = someKeywords[only]
+	}
+	if depth >= 3 {
+		keywords = slices.DeleteFunc(slices.Clone(keywords), func(k string) bool { return strings.Contains(nestedKeywords, k) })
 	}
 	if rapid.IntRange(0, 30).Draw(r.t, "other") == 0 {
 		r.planned = false
@@ -73,6 +90,15 @@ func (r *randomSchema) any(depth int) any {
 		s[keyword] = r.keyword(keyword, depth)
 	}
 	return s
+}
+
+// part gives a schema for the value of the schema around it.
+func (r *randomSchema) part(depth int) any {
+	part := r.any(depth+1, false)
+	if s, ok := part.(map[string]any); ok && rapid.IntRange(0, 3).Draw(r.t, "type of its own") > 0 {
+		delete(s, "type") // it would seldom be the same
+	}
+	return part
 }
 
 func (r *randomSchema) keyword(keyword string, depth int) any {
@@ -94,7 +120,7 @@ func (r *randomSchema) keyword(keyword string, depth int) any {
 	case "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum":
 		return json.Number(number(t))
 	case "multipleOf":
-		return json.Number(rapid.SampledFrom([]string{"1", "2", "0.1", "0.01", "0.3", "1e2", "1.0", "1e-20", "3e20"}).Draw(t, "of"))
+		return json.Number(rapid.SampledFrom([]string{"1", "2", "0.1", "0.01", "0.3", "1e2", "1.0", "1e-20", "3e20", "0.03", "1e18"}).Draw(t, "of"))
 	case "minLength", "minItems", "minProperties", "maxLength", "maxItems", "maxProperties":
 		return rapid.IntRange(0, 3).Draw(t, "size")
 	case "pattern":
@@ -106,21 +132,25 @@ func (r *randomSchema) keyword(keyword string, depth int) any {
 	case "properties", "patternProperties":
 		properties := map[string]any{}
 		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(someNames), 0, 4, rapid.ID).Draw(t, "names") {
-			properties[name] = r.any(depth + 1)
+			properties[name] = r.any(depth+1, true)
 		}
 		return properties
 	case "prefixItems":
-		return []any{r.any(depth + 1), r.any(depth + 1)}
-	case "anyOf":
-		return []any{r.any(0), r.any(0)} // no references, which could have no end
+		return []any{r.any(depth+1, true), r.any(depth+1, true)}
+	case "allOf", "anyOf":
+		return []any{r.part(depth), r.part(depth)}
 	case "not":
-		return r.any(0)
+		return r.part(depth)
 	case "uniqueItems":
 		return true
+	case "additionalProperties":
+		if rapid.Bool().Draw(t, "closed") {
+			return false
+		}
 	case "dependentRequired":
 		return map[string]any{"a": []string{"b"}}
 	}
-	return r.any(depth + 1) // additionalProperties, items and those that are not planned
+	return r.any(depth+1, true) // and for items and those that are not planned
 }
 
 // A randomValue is text that is nearly what a schema asks for.
@@ -158,6 +188,7 @@ func (r *randomValue) value(schema any, depth int) {
 	case "#/$defs/x":
 		s, _ = r.root["$defs"].(map[string]any)["x"].(map[string]any)
 	}
+	s = together(s)
 	if values, ok := s["enum"].([]any); ok && rapid.IntRange(0, 3).Draw(r.t, "constant") > 0 {
 		r.constant(rapid.SampledFrom(values).Draw(r.t, "value"))
 		return
@@ -173,7 +204,7 @@ func (r *randomValue) value(schema any, depth int) {
 	case []string:
 		types = declared
 	}
-	if rapid.IntRange(0, 20).Draw(r.t, "other type") == 0 {
+	if rapid.IntRange(0, 12).Draw(r.t, "other type") == 0 {
 		types = someTypes
 	}
 	kind := rapid.SampledFrom(types).Draw(r.t, "type")
@@ -186,7 +217,7 @@ func (r *randomValue) value(schema any, depth int) {
 	case "boolean":
 		r.WriteString(rapid.SampledFrom([]string{"true", "false"}).Draw(r.t, "boolean"))
 	case "integer", "number":
-		r.WriteString(number(r.t))
+		r.number(s)
 	case "string":
 		r.string(rapid.SampledFrom(someStrings).Draw(r.t, "string"))
 	case "array":
@@ -194,6 +225,50 @@ func (r *randomValue) value(schema any, depth int) {
 	case "object":
 		r.object(s, depth)
 	}
+}
+
+// together is about what a schema and its allOf ask for.
+func together(s map[string]any) map[string]any {
+	parts, _ := s["allOf"].([]any)
+	if len(parts) == 0 {
+		return s
+	}
+	all := maps.Clone(s)
+	for _, part := range parts {
+		part, _ := part.(map[string]any)
+		for keyword, value := range together(part) {
+			switch has := all[keyword].(type) {
+			case nil:
+				all[keyword] = value
+			case map[string]any:
+				if more, ok := value.(map[string]any); ok && keyword == "properties" {
+					both := maps.Clone(more)
+					maps.Copy(both, has)
+					all[keyword] = both
+				}
+			case []string:
+				if more, ok := value.([]string); ok && keyword == "required" {
+					all[keyword] = slices.Compact(slices.Sorted(slices.Values(slices.Concat(has, more))))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// number gives often one that is just within a limit, or just not.
+func (r *randomValue) number(s map[string]any) {
+	var limits []string
+	for _, keyword := range []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"} {
+		if limit, ok := s[keyword].(json.Number); ok {
+			limits = append(limits, string(limit))
+		}
+	}
+	if len(limits) > 0 && rapid.Bool().Draw(r.t, "limit") {
+		r.constant(json.Number(rapid.SampledFrom(limits).Draw(r.t, "number")))
+		return
+	}
+	r.WriteString(number(r.t))
 }
 
 func (r *randomValue) constant(value any) {
@@ -217,7 +292,7 @@ func (r *randomValue) constant(value any) {
 func (r *randomValue) array(s map[string]any, depth int) {
 	prefix, _ := s["prefixItems"].([]any)
 	r.WriteByte('[')
-	for i := range rapid.IntRange(0, 3).Draw(r.t, "items") {
+	for i := range rapid.IntRange(0, 4).Draw(r.t, "items") {
 		if i > 0 {
 			r.WriteByte(',')
 		}
@@ -235,13 +310,14 @@ func (r *randomValue) object(s map[string]any, depth int) {
 	properties, _ := s["properties"].(map[string]any)
 	names, _ := s["required"].([]string)
 	names = slices.Clone(names)
-	if len(names) > 0 && rapid.IntRange(0, 15).Draw(r.t, "leave one out") == 0 {
-		names = names[1:]
+	if len(names) > 0 && rapid.IntRange(0, 5).Draw(r.t, "leave one out") == 0 {
+		i := rapid.IntRange(0, len(names)-1).Draw(r.t, "left out")
+		names = slices.Delete(names, i, i+1)
 	}
 	for _, name := range rapid.SliceOfN(rapid.SampledFrom(someNames), 0, 3).Draw(r.t, "names") {
 		_, declared := properties[name]
 		closed := s["additionalProperties"] == false && !declared
-		if name == "type" && depth == 0 || closed {
+		if (name == "type" && depth == 0 || closed) && rapid.IntRange(0, 7).Draw(r.t, "forbidden") > 0 {
 			continue // mostly, so that the rest is looked at
 		}
 		if !slices.Contains(names, name) || rapid.IntRange(0, 30).Draw(r.t, "twice") == 0 {
@@ -270,12 +346,12 @@ func (r *randomValue) object(s map[string]any, depth int) {
 // checkAccept compares Accept with the validator, over one schema and some values.
 func checkAccept(t *rapid.T) {
 	schema := randomSchema{t: t, planned: true}
-	root, ok := schema.any(0).(map[string]any)
+	root, ok := schema.any(0, false).(map[string]any)
 	if !ok {
 		root = map[string]any{}
 	}
 	x := map[string]any{}
-	if s, ok := schema.any(0).(map[string]any); ok {
+	if s, ok := schema.any(0, false).(map[string]any); ok {
 		x = s
 	}
 	root["$defs"] = map[string]any{"x": x}
