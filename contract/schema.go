@@ -14,6 +14,8 @@ type Schema struct {
 
 	compiled *jsonschema.Schema
 	parts    map[string]*jsonschema.Schema // all that it consists of, by location
+	plan     *plan
+	planned  bool // else the validator alone can tell what is valid
 }
 
 // A Violation is one place where data is not what its schema says.
@@ -136,6 +138,7 @@ func (r *reading) compile(c *jsonschema.Compiler, d declaration) *Schema {
 		r.errorf(r.library.place(location), "the schema refers to itself without end")
 		return nil
 	}
+	s.plan, s.planned = planFor(compiled)
 	return s
 }
 

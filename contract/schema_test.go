@@ -201,13 +201,19 @@ func TestNumbersOfThousandsOfDigitsReachNoValidator(t *testing.T) {
 	}
 }
 
+const (
+	benchmarkSchema = `{ "type": "object", "required": ["orderId", "when"], "properties": { "orderId": { "type": "string" }, ` +
+		`"when": { "type": "string", "format": "date-time" }, "items": { "type": "array", "items": { "type": "object", "required": ["sku"], ` +
+		`"properties": { "sku": { "type": "string" }, "count": { "type": "integer", "minimum": 1 } } } } } }`
+	benchmarkText = `{"orderId":"or_12345","when":"2024-05-01T10:00:00Z","items":[{"sku":"A-1","count":2},` +
+		`{"sku":"B-2","count":1},{"sku":"C-3","count":12}],"note":"leave it at the neighbour's door, please"}`
+)
+
 func BenchmarkDecodeAndValidate(b *testing.B) {
-	s := schema(b, `{ type: object, required: [orderId, when], properties: { orderId: { type: string }, `+
-		`when: { type: string, format: date-time }, items: { type: array, items: { type: object, required: [sku], `+
-		`properties: { sku: { type: string }, count: { type: integer, minimum: 1 } } } } } }`)
-	text := []byte(`{"orderId":"or_12345","when":"2024-05-01T10:00:00Z","items":[{"sku":"A-1","count":2},` +
-		`{"sku":"B-2","count":1},{"sku":"C-3","count":12}],"note":"leave it at the neighbour's door, please"}`)
+	s := schema(b, benchmarkSchema)
+	text := []byte(benchmarkText)
 	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
 	for b.Loop() {
 		data, err := contract.DecodeJSON(text)
 		if err != nil || s.Validate(data) != nil {

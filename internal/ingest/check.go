@@ -44,27 +44,19 @@ func (c *checker) check(e Event, pathKey event.Key) (eventlog.Record, error) {
 	if e.Data == nil {
 		return eventlog.Record{}, invalid(e.Type, problem.Violation{Pointer: "/data", Detail: "is required"})
 	}
-	text, err := compact(e.Data)
+	read, err := c.read(t, e.Data)
 	if err != nil {
-		return eventlog.Record{}, notJSON("data", err)
-	}
-	if len(text) > c.contract.MaxEventBytes {
-		return eventlog.Record{}, problem.New(problem.TooLarge, "the data has %d bytes as compact JSON, and stream %q takes at most %d: %s",
-			len(text), c.contract.Name, c.contract.MaxEventBytes, claimCheck)
-	}
-	data, err := contract.DecodeJSON(e.Data) // not text: the offset of an error is into what the publisher sent
-	if err != nil {
-		return eventlog.Record{}, notJSON("data", err)
+		return eventlog.Record{}, err
 	}
 
-	record := eventlog.Record{Type: t.Type, Data: text}
-	violations := t.violations(data)
+	record := eventlog.Record{Type: t.Type, Data: read.text}
+	violations := read.violations
 	if e.Time != nil {
 		if record.Time, err = parseTime(*e.Time); err != nil {
 			violations = append(violations, problem.Violation{Pointer: "/time", Detail: err.Error()})
 		}
 	}
-	key, wrong := c.key(e, data, pathKey)
+	key, wrong := c.key(e, read, pathKey)
 	if wrong != nil && !names(violations, wrong.Pointer) {
 		violations = append(violations, *wrong)
 	}
@@ -76,6 +68,36 @@ func (c *checker) check(e Event, pathKey event.Key) (eventlog.Record, error) {
 		record.Dedupe = eventName(e.Dedupe)
 	}
 	return record, nil
+}
+
+// reading is what the data of one event turned out to be.
+type reading struct {
+	text       []byte // compact, and nobody else's
+	violations []problem.Violation
+
+	// The key is at pointer in value, where the stream's key is in the data.
+	value   any
+	pointer []string
+}
+
+// read reads the data once where it is as the contract asks, and else as often as it takes to tell what is wrong.
+func (c *checker) read(t checkedType, data []byte) (reading, error) {
+	if a, ok := t.Accept(data, c.pointer); ok && len(a.JSON) <= c.contract.MaxEventBytes {
+		return reading{text: a.JSON, value: a.At}, nil
+	}
+	text, err := compact(data)
+	if err != nil {
+		return reading{}, notJSON("data", err)
+	}
+	if len(text) > c.contract.MaxEventBytes {
+		return reading{}, problem.New(problem.TooLarge, "the data has %d bytes as compact JSON, and stream %q takes at most %d: %s",
+			len(text), c.contract.Name, c.contract.MaxEventBytes, claimCheck)
+	}
+	value, err := contract.DecodeJSON(data) // not text: the offset of an error is into what the publisher sent
+	if err != nil {
+		return reading{}, notJSON("data", err)
+	}
+	return reading{text, t.violations(value), value, c.pointer}, nil
 }
 
 // claimCheck is what to do with an event that is too large (the "claim check" of Hohpe and Woolf).

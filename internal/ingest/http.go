@@ -168,6 +168,7 @@ func bodyTooLarge() error {
 
 func decodeBody(r *http.Request, form form, body []byte) (events []Event, several bool, err error) {
 	d := newDecoder("the body", body)
+	defer d.release()
 	var e Event
 	switch form {
 	case formJSON:

@@ -13,7 +13,7 @@ import (
 )
 
 // key finds an event's key where the contract says it is; whoever else gives one must give the same.
-func (c *checker) key(e Event, data any, pathKey event.Key) (event.Key, *problem.Violation) {
+func (c *checker) key(e Event, data reading, pathKey event.Key) (event.Key, *problem.Violation) {
 	switch {
 	case c.contract.Key.IsZero():
 		if e.Key != nil && !e.keyIsSubject {
@@ -25,7 +25,7 @@ func (c *checker) key(e Event, data any, pathKey event.Key) (event.Key, *problem
 	}
 
 	place := "/data" + c.contract.Key.Pointer
-	text, err := keyAt(data, c.pointer)
+	text, err := keyAt(data.value, data.pointer)
 	if err != nil {
 		return event.Key{}, &problem.Violation{Pointer: place, Detail: err.Error()}
 	}

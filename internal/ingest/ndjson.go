@@ -47,7 +47,9 @@ func (in *Ingest) serveUpload(ctx context.Context, r *http.Request, stream strin
 }
 
 func (u *Upload) addLine(ctx context.Context, number uint64, line []byte) error {
-	e, err := decodeOne(newDecoder("the line", line), decodeEvent)
+	d := newDecoder("the line", line)
+	e, err := decodeOne(d, decodeEvent)
+	d.release() // Add may wait for long
 	if err != nil {
 		u.Refuse(number, problem.From(err))
 		return nil
