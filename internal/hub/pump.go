@@ -118,15 +118,20 @@ func (p *pump) pass() {
 	p.mu.Unlock()
 	for i, s := range queue {
 		queue[i] = nil
-		if err := p.move(s); err != nil {
-			s.unsent = &unsent{failed: err}
-			go s.spin()
-		}
+		p.check(s, p.move(s))
 	}
 	p.spare = queue[:0]
 	p.count(nil)
 	p.last.stream = nil // what nobody needs any more must not be held
 	clear(p.last.batch.Frames)
+}
+
+// check ends a subscriber that a bug of ours has kept from being moved.
+func (p *pump) check(s *Subscriber, bug error) {
+	if bug != nil {
+		s.unsent = &unsent{failed: bug}
+		go s.spin()
+	}
 }
 
 // move writes to a subscriber what it is behind. The error is a bug of ours, which ends this subscriber alone.

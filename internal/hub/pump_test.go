@@ -7,22 +7,32 @@ import (
 	"time"
 
 	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/eventlog"
 	"github.com/leatstream/leat/internal/eventlog/memlog"
+	"github.com/leatstream/leat/internal/problem"
 )
 
-// A sink takes everything at once, and keeps where the last frames are in memory.
-type sink struct{ last []byte }
+// A sink takes everything at once, and keeps it, and where the last frames are in memory.
+type sink struct {
+	last []byte
+	all  []byte // nil: not kept
+}
 
 func (s *sink) Write(b Batch) error { _, err := s.TryWrite(b); return err }
 
 func (s *sink) TryWrite(b Batch) (int, error) {
 	s.last = b.Frames[len(b.Frames)-1]
+	if s.all != nil {
+		for _, frame := range b.Frames {
+			s.all = append(s.all, frame...)
+		}
+	}
 	return b.Bytes, nil
 }
 
 // pumped gives a hub's stream with subscribers that rest with one pump, which the test runs by itself.
-func pumped(t testing.TB, n int, types map[string]bool) (*stream, *pump, []*sink) {
+func pumped(t testing.TB, n int, f filter) (*stream, *pump, []*sink) {
 	c, err := contract.Parse("leat.yaml", []byte(`
 leat: 1
 info: { title: Pump tests, version: 1.0.0 }
@@ -44,13 +54,17 @@ streams:
 		}
 		sinks[i] = &sink{}
 		s := &Subscriber{
-			cursor: cursor{filter: filter{types: types}}, stream: st, format: &plain, connection: connection,
+			cursor: cursor{filter: f}, stream: st, format: &plain, connection: connection,
 			counters: h.metrics.of("ticks", "sse"), pump: p, try: sinks[i],
 		}
 		st.join(s)
 		p.park(s, time.Now(), false)
 	}
 	return st, p, sinks
+}
+
+var filters = map[string]filter{
+	"everything": {}, "by type": {types: map[string]bool{"x": true, "z": true}}, "by key": {key: event.MustKey("k")},
 }
 
 // entries are k events that come next in a stream.
@@ -64,10 +78,10 @@ func entries(st *stream, k int) []eventlog.Entry {
 }
 
 func TestADeliveryAllocatesNothing(t *testing.T) {
-	for name, types := range map[string]map[string]bool{"everything": nil, "by type": {"x": true, "z": true}} {
+	for name, f := range filters {
 		t.Run(name, func(t *testing.T) {
 			const subscribers = 200
-			st, p, _ := pumped(t, subscribers, types)
+			st, p, _ := pumped(t, subscribers, f)
 			deliver := func() {
 				st.append(entries(st, 3))
 				p.pass()
@@ -84,7 +98,7 @@ func TestADeliveryAllocatesNothing(t *testing.T) {
 }
 
 func TestOneWriteOfSharedMemoryBringsAllThatAReaderIsBehind(t *testing.T) {
-	st, p, sinks := pumped(t, 3, nil)
+	st, p, sinks := pumped(t, 3, filter{})
 	for range 40 {
 		st.append(entries(st, 1))
 	}
@@ -99,8 +113,89 @@ func TestOneWriteOfSharedMemoryBringsAllThatAReaderIsBehind(t *testing.T) {
 	}
 }
 
+// Whoever is woken for an event has its cursor moved to just before it, and not a step further.
+func TestWhoeverRestsGetsEachEventThatMatches(t *testing.T) {
+	for name, f := range filters {
+		t.Run(name, func(t *testing.T) {
+			st, p, sinks := pumped(t, 1, f)
+			sinks[0].all = []byte{}
+			c := cursor{filter: f}
+			var want []byte
+			for _, k := range []int{1, 1, 1, 2, 5, 1, 1, 300, 1, 1, 1, 1} {
+				list := entries(st, k)
+				for i := range list {
+					if c.match(&list[i].Event) {
+						want = plain.Event(want, &list[i].Event)
+					}
+				}
+				st.append(list)
+				p.pass()
+			}
+			if got := string(sinks[0].all); got != string(want) {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestAHeartbeatWithinThePauseOfCoalesceSkipsNothing(t *testing.T) {
+	st, p, sinks := pumped(t, 1, filter{})
+	st.contract.Coalesce = time.Hour
+	s := st.all[0]
+	st.append(entries(st, 1))
+	if !p.claim(s, time.Now().Add(time.Hour)) {
+		t.Fatal("its heartbeat is not due")
+	}
+	p.park(s, time.Now(), true)
+	st.pauseOver()
+	p.pass()
+	if len(sinks[0].last) == 0 {
+		t.Error("the event of the pause has not come")
+	}
+}
+
+// What is lost may have been of any key and type.
+func TestAHoleWakesWhoeverRests(t *testing.T) {
+	for name, f := range filters {
+		t.Run(name, func(t *testing.T) {
+			st, p, _ := pumped(t, 1, f)
+			list := entries(st, 6)
+			var other eventlog.Entry // the event behind the hole is none that the filter takes
+			for _, e := range list[1:] {
+				if other = e; !f.match(&e.Event) {
+					break
+				}
+			}
+			st.append([]eventlog.Entry{other})
+			if len(p.queue) != 1 {
+				t.Error("it rests, and does not hear of the hole")
+			}
+		})
+	}
+}
+
+func TestABugEndsItsSubscriberAndNotThePump(t *testing.T) {
+	bug := func([]byte, *event.Event) []byte { panic("a bug") }
+	for name, provoke := range map[string]func(st *stream, p *pump){
+		"in an event":    func(st *stream, p *pump) { st.append(entries(st, 1)); p.pass() },
+		"in a heartbeat": func(_ *stream, p *pump) { p.beat(time.Now().Add(time.Hour)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			st, p, _ := pumped(t, 1, filter{})
+			ended := make(chan error)
+			s := st.all[0]
+			s.format = &Format{Name: "bug", Event: bug, Control: bug}
+			s.done = func(err error) { ended <- err }
+			provoke(st, p)
+			if err := <-ended; err == nil || problem.From(err).Kind != problem.Internal {
+				t.Errorf("it ended with %v; want a bug of ours", err)
+			}
+		})
+	}
+}
+
 func TestWhoHasLeftIsForgottenAtOnce(t *testing.T) {
-	st, p, _ := pumped(t, 3, nil)
+	st, p, _ := pumped(t, 3, filter{})
 	for len(st.all) > 0 {
 		st.all[0].Close()
 	}
@@ -111,7 +206,7 @@ func TestWhoHasLeftIsForgottenAtOnce(t *testing.T) {
 
 // The tail arrives at the newest event in the moment after a subscriber has looked, and before it rests.
 func TestLiveIsToldThoughTheTailArrivesWhileASubscriberGoesToRest(t *testing.T) {
-	st, p, _ := pumped(t, 1, nil)
+	st, p, _ := pumped(t, 1, filter{})
 	s := st.all[0]
 	s.at, s.liveAt, s.liveDue, s.waiting = 1, 1, true, false
 	st.append(entries(st, 1))
@@ -124,7 +219,7 @@ func TestLiveIsToldThoughTheTailArrivesWhileASubscriberGoesToRest(t *testing.T) 
 func BenchmarkPump(b *testing.B) {
 	for _, k := range []int{1, 8} {
 		b.Run(fmt.Sprintf("%d events to 1,000 subscribers", k), func(b *testing.B) {
-			st, p, _ := pumped(b, 1000, nil)
+			st, p, _ := pumped(b, 1000, filter{})
 			b.ReportAllocs()
 			for b.Loop() {
 				st.append(entries(st, k))

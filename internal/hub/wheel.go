@@ -1,6 +1,10 @@
 package hub
 
-import "time"
+import (
+	"time"
+
+	"github.com/leatstream/leat/internal/problem"
+)
 
 // tick is how exact heartbeats are.
 const tick = 50 * time.Millisecond
@@ -78,15 +82,20 @@ func (p *pump) beat(now time.Time) {
 	due := p.wheel.due(now)
 	p.mu.Unlock()
 	for _, s := range due {
-		if !p.claim(s, now) {
-			continue
-		}
-		e := s.heartbeatNow(now)
-		frame := s.format.Control(nil, e)
-		if len(frame) == 0 || p.write(s, Batch{Frames: [][]byte{frame}, Bytes: len(frame)}, e.Position) {
-			p.park(s, now, true)
+		if p.claim(s, now) {
+			p.check(s, p.beatOne(s, now))
 		}
 	}
+}
+
+func (p *pump) beatOne(s *Subscriber, now time.Time) (bug error) {
+	defer problem.Caught(&bug)
+	e := s.heartbeatNow(now)
+	frame := s.format.Control(nil, e)
+	if len(frame) == 0 || p.write(s, Batch{Frames: [][]byte{frame}, Bytes: len(frame)}, e.Position) {
+		p.park(s, now, true)
+	}
+	return nil
 }
 
 // claim takes a subscriber whose heartbeat is due from its stream. One that is on the move comes back to the wheel when
