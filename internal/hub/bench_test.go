@@ -154,6 +154,13 @@ func (c *client) got() string {
 	return text
 }
 
+// writes is how often it was written to.
+func (c *client) writes() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wrote
+}
+
 // stall makes writes wait until the returned function is called.
 func (c *client) stall() (resume func()) {
 	block := make(chan struct{})

@@ -313,8 +313,8 @@ func TestEventsThatComeWithinThePauseOfCoalesceGoOutTogether(t *testing.T) {
 				c.want("within the pause", "")
 				time.Sleep(2 * time.Millisecond)
 				c.want("after it", "1 2 3 4")
-				if c.wrote != 1 {
-					t.Errorf("%d writes; want one", c.wrote)
+				if n := c.writes(); n != 1 {
+					t.Errorf("%d writes; want one", n)
 				}
 				time.Sleep(14*time.Second - time.Millisecond)
 				b.publish(1, "tock", "") // some heartbeats are due within its pause
