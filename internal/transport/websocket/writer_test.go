@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"testing"
 
@@ -49,16 +50,21 @@ func TestAnAnswerWaitsForTheRestOfAFrameThatAFullSocketHasInPart(t *testing.T) {
 	}()
 	answers := 0
 	for i := 0; i < events; {
-		frame, err := ws.ReadFrame(client)
+		header, err := ws.ReadHeader(client)
+		if err != nil || header.Length > int64(len(event(i))) {
+			t.Fatalf("behind event %d: a frame of %d bytes, %v", i-1, header.Length, err)
+		}
+		payload := make([]byte, header.Length)
+		_, err = io.ReadFull(client, payload)
 		switch {
 		case err != nil:
 			t.Fatalf("behind event %d: %v", i-1, err)
-		case string(frame.Payload) == "answer":
+		case string(payload) == "answer":
 			answers++
-		case bytes.Equal(frame.Payload, event(i)):
+		case bytes.Equal(payload, event(i)):
 			i++
 		default:
-			t.Fatalf("behind event %d came %d bytes: %.20q…", i-1, len(frame.Payload), frame.Payload)
+			t.Fatalf("behind event %d came %d bytes: %.20q…", i-1, len(payload), payload)
 		}
 	}
 	if err := <-wrote; err != nil || answers != 1 {
