@@ -104,7 +104,7 @@ func (r *receiver) drop(s *subscriber) bool {
 // broken is for a connection that the server has ended. The caller holds the lock.
 func (r *receiver) broken(s *subscriber, why error) {
 	if r.drop(s) {
-		s.hurt = true
+		s.hurtAt = time.Now()
 		r.counts.Ended++
 		r.ended(s, why)
 	}

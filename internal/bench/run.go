@@ -161,11 +161,13 @@ const retryAfter = 250 * time.Millisecond
 
 func (r *run) stand(ctx context.Context, s *subscriber) error {
 	s.receiver.mu.Lock()
-	wait, first := s.hurt, s.stood == 0
-	s.hurt = false
+	first := s.stood == 0
+	// All whom a server's end has hurt wait at the same time, not one behind the other.
+	wait := time.Until(s.hurtAt.Add(retryAfter))
+	s.hurtAt = time.Time{}
 	s.receiver.mu.Unlock()
 	for ctx.Err() == nil {
-		if wait && !pause(ctx, retryAfter) {
+		if wait > 0 && !pause(ctx, wait) {
 			return nil
 		}
 		l, err := r.target.open(ctx, s.transport, s.key, s.after) // after is nobody else's while it is away
@@ -183,7 +185,7 @@ func (r *run) stand(ctx context.Context, s *subscriber) error {
 		case first:
 			return err
 		}
-		wait = true
+		wait = retryAfter
 	}
 	return nil
 }

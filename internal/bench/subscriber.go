@@ -18,7 +18,7 @@ type subscriber struct {
 
 	conn    connection // nil while it is away
 	stood   int        // how often it has come to stand
-	hurt    bool       // the server ended its last connection
+	hurtAt  time.Time  // when the server ended its last connection; zero: it did not
 	framing framing
 	chunks  *chunks
 	rest    []byte        // the begin of a message that has not all arrived

@@ -28,6 +28,11 @@ const maxBatch = 128 << 10
 // collect moves the cursor over a block that covers what comes next, and puts the frames that match into the
 // batch: up to the block's end, a hole (missing is then the last sequence that is missing), or maxBatch bytes.
 func (c *cursor) collect(b *block, f *Format, batch *Batch) (newest *item, missing uint64) {
+	return c.collectUpTo(maxBatch, b, f, batch)
+}
+
+// collectUpTo is collect with so many bytes for maxBatch.
+func (c *cursor) collectUpTo(limit int, b *block, f *Format, batch *Batch) (newest *item, missing uint64) {
 	frames := b.segment(f)
 	run := -1 // where the run of neighbours that match begins
 	flush := func(end int) {
@@ -48,7 +53,7 @@ func (c *cursor) collect(b *block, f *Format, batch *Batch) (newest *item, missi
 			continue
 		}
 		size := frames.ends[i] - frames.start(i)
-		if batch.Events > 0 && batch.Bytes+size > maxBatch {
+		if batch.Events > 0 && batch.Bytes+size > limit {
 			flush(i)
 			return newest, 0
 		}

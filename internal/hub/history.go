@@ -15,7 +15,7 @@ import (
 type history struct {
 	log Log // set once
 
-	mu      sync.Mutex // guards the fields below; taken after a shelf's lock, never the other way round
+	mu      sync.Mutex // guards the fields below, and the shelves' volumes; taken after a shelf's or a volume's lock
 	shelf   map[place]*shelf
 	volumes []*volume // loaded, oldest first
 	bytes   int
@@ -30,23 +30,24 @@ type place struct {
 
 // A shelf holds what was read at one place; who has its lock reads for all.
 type shelf struct {
-	lock    chan struct{} // of size 1; guards volumes
+	lock    chan struct{} // of size 1
 	place   place
 	volumes []*volume
 }
 
 // A volume is a block of history.
 type volume struct {
-	mu sync.Mutex // guards the block's segments
+	mu sync.Mutex // guards the block's segments; taken before history.mu
 	block
-	shelf *shelf
-	used  time.Time // guarded by history.mu
+	shelf  *shelf
+	used   time.Time // guarded, like weight, by history.mu
+	weight int       // the bytes of its events and their frames, as history.bytes counts them
 }
 
 const (
 	chunkEvents   = 256
 	chunkBytes    = 128 << 10 // what one read brings at most, but always one event
-	historyBytes  = 8 << 20   // what a stream's history keeps at most
+	historyBytes  = 16 << 20  // what a stream's history keeps at most, with the frames
 	historyUnused = 10 * time.Second
 )
 
@@ -128,24 +129,43 @@ func (h *history) load(ctx context.Context, s *shelf, from uint64) (*volume, err
 	s.volumes = append(s.volumes, v)
 	h.shelf[s.place] = s // it may have been swept meanwhile
 	h.volumes = append(h.volumes, v)
-	h.bytes += v.bytes
+	v.weight = v.bytes
+	h.bytes += v.weight
+	h.trim()
+	return v, nil
+}
+
+// weigh takes note of frames that were encoded since. The caller has the volume's lock.
+func (h *history) weigh(v *volume) {
+	weight := v.bytes
+	for _, s := range v.segments {
+		weight += cap(s.buf)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if weight != v.weight && slices.Contains(v.shelf.volumes, v) {
+		h.bytes += weight - v.weight
+		v.weight = weight
+		h.trim()
+	}
+}
+
+// trim forgets the oldest volumes where there is too much. The caller has the lock.
+func (h *history) trim() {
 	for h.bytes > historyBytes && len(h.volumes) > 1 {
 		h.drop(0)
 	}
-	return v, nil
 }
 
 // drop forgets the volume at place i. The caller has the lock.
 func (h *history) drop(i int) {
 	v := h.volumes[i]
-	h.volumes = append(h.volumes[:i], h.volumes[i+1:]...)
-	h.bytes -= v.bytes
+	h.volumes = slices.Delete(h.volumes, i, i+1)
+	h.bytes -= v.weight
 	s := v.shelf
-	for j := range s.volumes {
-		if s.volumes[j] == v {
-			s.volumes = append(s.volumes[:j:j], s.volumes[j+1:]...)
-			break
-		}
+	s.volumes = slices.DeleteFunc(s.volumes, func(w *volume) bool { return w == v })
+	if len(s.volumes) == 0 && h.shelf[s.place] == s {
+		delete(h.shelf, s.place) // who waits for its lock still has it, and load puts it back
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/eventlog"
+	"github.com/leatstream/leat/internal/eventlog/memlog"
 	"github.com/leatstream/leat/internal/hub"
 )
 
@@ -180,6 +182,76 @@ func TestAThousandThatResumeTogetherCostFewReads(t *testing.T) {
 		synctest.Wait()
 		if n := b.log.Reads(); n > 20 {
 			t.Errorf("%d reads of the log; want at most 20", n)
+		}
+	})
+}
+
+// A counting log counts how often each event is read.
+type counting struct {
+	*memlog.Log
+	mu    sync.Mutex // guards reads
+	reads map[uint64]int
+}
+
+func (c *counting) Read(ctx context.Context, r eventlog.ReadRequest) ([]eventlog.Entry, error) {
+	entries, err := c.Log.Read(ctx, r)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range entries {
+		c.reads[entries[i].Sequence()]++
+	}
+	return entries, err
+}
+
+// again gives how many events were read, and how many of them more than once.
+func (c *counting) again() (once, more int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.reads {
+		if once++; n > 1 {
+			more++
+		}
+	}
+	return once, more
+}
+
+// All come back at once, about 100 events behind, and those are no longer in the tail, or the process is a new one.
+func TestAStormReadsEachEventOnce(t *testing.T) {
+	count := &counting{}
+	wrap := func(l *memlog.Log) hub.Log {
+		count = &counting{Log: l, reads: map[uint64]int{}}
+		return count
+	}
+	inBubbleOn(t, "ticks", hub.Options{TailEvents: 16, Logger: slog.New(slog.DiscardHandler)}, wrap, func(b *bench) {
+		b.publish(5000, "tick", "k")
+		state, err := b.log.State(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		const clients = 2000
+		var all []*client
+		for i := range clients {
+			c := b.subscribe(from(state.Position(uint64(4890 + i%20)).String()))
+			defer c.close()
+			all = append(all, c)
+			if i%100 == 0 {
+				b.publish(1, "tick", "k")
+			}
+		}
+		for i, c := range all {
+			got := strings.Fields(strings.Replace(c.got(), "live(", "", 1))
+			numbers := got[:0]
+			for _, field := range got {
+				if !strings.HasSuffix(field, ")") {
+					numbers = append(numbers, field)
+				}
+			}
+			if first, last := 4891+i%20, 5000+clients/100; len(numbers) != last-first+1 || numbers[0] != fmt.Sprint(first) || numbers[len(numbers)-1] != fmt.Sprint(last) {
+				t.Fatalf("client %d got %v; want %d to %d", i, numbers, first, last)
+			}
+		}
+		if read, again := count.again(); again*50 > read {
+			t.Errorf("%d of the %d events that were read were read more than once; want at most 2 %%", again, read)
 		}
 	})
 }

@@ -26,6 +26,7 @@ type Subscriber struct {
 	liveDue bool           // leat.live is to be told at liveAt
 	met     bool           // it has been at the tail's end: from now on falling behind is slowness
 	read    bool           // it has read history before
+	volume  *volume        // what it has taken history from that is not written yet
 
 	wake    chan struct{} // of size 1; filled by who sets waiting to false for it; nil with a pump
 	waiting bool          // guarded by the stream's lock
@@ -129,6 +130,7 @@ func (s *Subscriber) step(ctx context.Context, w Writer) (sent, idle bool, err e
 	}
 	var batch Batch
 	var newest *item
+	before := s.at
 	where, err := s.advance(ctx, func(b *block) (missing uint64) {
 		newest, missing = s.collect(b, s.format, &batch)
 		return missing
@@ -137,6 +139,8 @@ func (s *Subscriber) step(ctx context.Context, w Writer) (sent, idle bool, err e
 	case err != nil:
 		s.connection.End(event.EndUnavailable)
 		return false, false, nil
+	case batch.Events > 0 && where == inPast:
+		return true, false, s.writePast(w, batch, newest, before)
 	case batch.Events > 0:
 		return true, false, s.write(w, batch, newest, where == inTail && s.met)
 	case where != atEnd:
@@ -175,14 +179,19 @@ func (s *Subscriber) write(w Writer, batch Batch, newest *item, live bool) error
 	if err := w.Write(batch); err != nil {
 		return err
 	}
-	s.told = told
-	s.counters.delivered.Add(float64(batch.Events))
-	s.counters.bytes.Add(float64(batch.Bytes))
 	if live {
 		s.counters.seconds.Observe(time.Since(storedAt).Seconds())
 	}
-	s.counters.lag.Observe(float64(s.stream.behind(s.at)))
+	s.wrote(batch.Events, batch.Bytes, told)
 	return nil
+}
+
+// wrote takes note of events that are with the kernel, the last one at the position told.
+func (s *Subscriber) wrote(events, bytes int, told event.Position) {
+	s.told = told
+	s.counters.delivered.Add(float64(events))
+	s.counters.bytes.Add(float64(bytes))
+	s.counters.lag.Observe(float64(s.stream.behind(s.at)))
 }
 
 // control sends a control event, and takes note of the position that it tells.
