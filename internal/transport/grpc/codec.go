@@ -14,6 +14,7 @@ import (
 type encoded struct {
 	bytes []byte
 	read  progress // told as the transport gets on with a large message
+	mark  *mark    // told when it has written all; nil where nobody asks
 }
 
 // An incoming message is decoded into body. What is wrong with it is kept in problem, for the handler to tell:
@@ -38,15 +39,19 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	if !ok {
 		return c.CodecV2.Marshal(v)
 	}
-	rest := message.bytes
-	if len(rest) <= piece {
-		return mem.BufferSlice{mem.SliceBuffer(rest)}, nil
-	}
 	var pieces mem.BufferSlice
-	for len(rest) > 0 {
-		next := rest[:min(piece, len(rest))]
-		rest = rest[len(next):]
-		pieces = append(pieces, mem.NewBuffer(&next, message.read))
+	switch rest := message.bytes; {
+	case len(rest) > piece:
+		for len(rest) > 0 {
+			next := rest[:min(piece, len(rest))]
+			rest = rest[len(next):]
+			pieces = append(pieces, mem.NewBuffer(&next, message.read))
+		}
+	default:
+		pieces = mem.BufferSlice{mem.SliceBuffer(rest)}
+	}
+	if message.mark != nil {
+		pieces = append(pieces, mem.NewBuffer(&nothing, message.mark))
 	}
 	return pieces, nil
 }
@@ -77,3 +82,18 @@ func (progress) Get(int) *[]byte { panic("grpc: a buffer is asked of a pool that
 
 // Put is called when the transport has done with a piece.
 func (p progress) Put(*[]byte) { p() }
+
+// A mark is a buffer of no bytes behind those of a message: the transport has done with it when it has with them.
+type mark struct {
+	sender *sender
+	sent   int64 // the sender's, this message included
+}
+
+// nothing is large enough for mem to count references to it, and holds no byte.
+var nothing = make([]byte, 0, piece)
+
+// Get is never called.
+func (*mark) Get(int) *[]byte { panic("grpc: a buffer is asked of a mark") }
+
+// Put is called when the transport has done with the message.
+func (m *mark) Put(*[]byte) { m.sender.passed.Store(m.sent) }
