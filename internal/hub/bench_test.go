@@ -40,6 +40,7 @@ type bench struct {
 	name string
 	// pumped subscribers are started, and their clients written to without blocking.
 	pumped bool
+	queued bool // what is written to them is only queued
 	stop   context.CancelFunc
 	ran    chan error
 }
@@ -202,7 +203,9 @@ func (b *bench) prepare(p hub.Params) (c *client, run func()) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	s, err := connection.Subscribe(context.Background(), sub, &frames)
+	format := frames
+	format.Queued = b.queued
+	s, err := connection.Subscribe(context.Background(), sub, &format)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -28,11 +28,12 @@ type sender struct {
 	marked int64       // up to here, a mark tells when they have left
 }
 
-// grpc-go blocks a SendMsg while 64 KiB of its stream are queued; below queueLimit it is certain not to.
+// grpc-go blocks a SendMsg while 64 KiB of its stream are queued; below queueLimit it is certain not to. What is queued
+// is known by marks: of one per message, each would cost as much as its frame.
 const (
-	queueLimit  = 48 << 10
-	markEvery   = 8 << 10
-	frameHeader = 5 // gRPC over HTTP/2, Length-Prefixed-Message
+	queueLimit    = 48 << 10
+	markEvery     = 8 << 10
+	messageHeader = 5 // gRPC over HTTP/2, Length-Prefixed-Message
 )
 
 func newSender(stream grpcgo.ServerStream) *sender {
@@ -54,7 +55,8 @@ func (s *sender) Write(b hub.Batch) error {
 	return nil
 }
 
-// TryWrite sends what grpc-go queues without blocking.
+// TryWrite sends what grpc-go is certain to queue without blocking: no goroutine wakes but the one that writes to the
+// connection.
 func (s *sender) TryWrite(b hub.Batch) (written int, err error) {
 	if !s.native {
 		return 0, errors.ErrUnsupported
@@ -63,11 +65,12 @@ func (s *sender) TryWrite(b hub.Batch) (written int, err error) {
 		return 0, hub.ErrFull // another write may be blocked
 	}
 	defer s.mu.Unlock()
-	for _, frame := range b.Frames {
+	messages := shared(b)
+	for i, frame := range b.Frames {
 		if !s.room() {
 			return written, hub.ErrFull
 		}
-		if err := s.send(frame); err != nil {
+		if err := s.send(frame, messages[i]); err != nil {
 			return written, err
 		}
 		written += len(frame)
@@ -75,31 +78,49 @@ func (s *sender) TryWrite(b hub.Batch) (written int, err error) {
 	return written, nil
 }
 
+// shared gives the messages of a batch, which all senders that are given it share.
+func shared(b hub.Batch) []*encoded {
+	if b.Made != nil {
+		if made, ok := (*b.Made).([]*encoded); ok {
+			return made
+		}
+	}
+	messages := make([]*encoded, len(b.Frames))
+	for i, frame := range b.Frames {
+		messages[i] = encode(frame)
+	}
+	if b.Made != nil {
+		*b.Made = messages
+	}
+	return messages
+}
+
 // room tells whether SendMsg is certain not to block. The caller has the lock, as for what follows.
 func (s *sender) room() bool { return s.sent-s.passed.Load() < queueLimit }
 
 // wait sends a frame, and watches for how long that blocks.
 func (s *sender) wait(frame []byte) error {
+	message := encode(frame)
 	if !s.native || s.room() {
-		return s.send(frame)
+		return s.send(frame, message)
 	}
 	s.progressed()
-	s.sending.Store(true)
 	if s.timer == nil {
 		s.timer = time.AfterFunc(hub.SlowAfter, s.check)
 	} else {
 		s.timer.Reset(hub.SlowAfter)
 	}
+	s.sending.Store(true) // last: check reads timer behind it
 	defer s.timer.Stop()
 	defer s.sending.Store(false)
-	return s.send(frame)
+	return s.send(frame, message)
 }
 
-func (s *sender) send(frame []byte) error {
-	message := &encoded{bytes: frame, read: s.progressed}
-	s.sent += int64(len(frame) + frameHeader)
+// send sends a frame as the message made of it, or as one with a mark where one is due.
+func (s *sender) send(frame []byte, message *encoded) error {
+	s.sent += int64(len(frame) + messageHeader)
 	if s.native && s.sent-s.marked >= markEvery {
-		message.mark = &mark{s, s.sent}
+		message = encodeFor(s, frame)
 		s.marked = s.sent
 	}
 	err := s.stream.SendMsg(message)

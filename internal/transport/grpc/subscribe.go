@@ -88,7 +88,7 @@ func (s *service) turnAway(stream grpcgo.ServerStream, subscription hub.Subscrip
 		return s.server.fail(ctx, err)
 	}
 	end := event.NewEnd(subscription.Stream.Name, at, event.EndDrain, problem.From(refused).Wait(), time.Now())
-	if err := stream.SendMsg(&encoded{bytes: appendResponse(nil, end)}); err != nil {
+	if err := stream.SendMsg(encode(appendResponse(nil, end))); err != nil {
 		return err
 	}
 	return s.server.fail(ctx, refused)
@@ -121,7 +121,7 @@ func params(request *leatv1.SubscribeRequest) (hub.Params, error) {
 }
 
 // responseFormat encodes events as SubscribeResponse.
-var responseFormat = &hub.Format{Name: "grpc", Apart: true, Event: appendResponse, Control: appendResponse}
+var responseFormat = &hub.Format{Name: "grpc", Apart: true, Queued: true, Event: appendResponse, Control: appendResponse}
 
 func appendResponse(dst []byte, e *event.Event) []byte {
 	told := &leatv1.Event{
