@@ -106,6 +106,7 @@ type client struct {
 	mu    sync.Mutex // guards the fields below
 	text  bytes.Buffer
 	wrote int           // how often
+	plain bool          // it can only be written to with Write
 	block chan struct{} // where not nil, writes wait for it
 }
 
@@ -129,6 +130,9 @@ func (c *client) Write(b hub.Batch) error {
 func (c *client) TryWrite(b hub.Batch) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.plain {
+		return 0, errors.ErrUnsupported
+	}
 	c.wrote++
 	full := c.block != nil
 	written := 0

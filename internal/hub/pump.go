@@ -221,13 +221,22 @@ func (p *pump) write(s *Subscriber, b Batch, newest event.Position) bool {
 		err = nil
 	case errors.Is(err, errors.ErrUnsupported):
 		err = nil
-		s.stream.mu.Lock()
-		s.wake = make(chan struct{}, 1)
-		s.stream.mu.Unlock()
+		p.release(s)
 	}
 	s.unsent = &unsent{batch: b.after(written), newest: newest, failed: err}
 	go s.spin()
 	return false
+}
+
+// release leaves a subscriber that can only block to goroutines of its own, which tell its heartbeats too.
+func (p *pump) release(s *Subscriber) {
+	s.stream.mu.Lock()
+	defer s.stream.mu.Unlock()
+	s.wake = make(chan struct{}, 1)
+	if s.inWheel {
+		s.inWheel = false
+		p.forget(s)
+	}
 }
 
 // park leaves a subscriber to its stream until there is something to do.
