@@ -3,6 +3,7 @@ package hub_test
 import (
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/leatstream/leat/internal/eventlog/memlog"
@@ -20,6 +21,7 @@ func paced(t *testing.T, test func(b *bench, clients []*client)) {
 			defer c.close()
 			clients = append(clients, c)
 		}
+		synctest.Wait() // all rest with the pump
 		test(b, clients)
 	})
 }

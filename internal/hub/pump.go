@@ -128,6 +128,9 @@ func (p *pump) stop() {
 // pass moves everybody who is queued. What is published meanwhile is for the next pass: the longer one takes, the more
 // each write of the next one carries. It returns for how many.
 func (p *pump) pass() int {
+	if s := p.first(); s != nil {
+		s.stream.settle() // else a pass could begin with a few of those who are being told of one event, and pause before the rest
+	}
 	p.mu.Lock()
 	queue := p.queue
 	p.queue, p.spare = p.spare[:0], nil
@@ -141,6 +144,16 @@ func (p *pump) pass() int {
 	p.last.stream, p.last.made = nil, nil // what nobody needs any more must not be held
 	clear(p.last.batch.Frames)
 	return len(queue)
+}
+
+// first gives who was queued first.
+func (p *pump) first() *Subscriber {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) == 0 {
+		return nil
+	}
+	return p.queue[0]
 }
 
 // check ends a subscriber that a bug of ours has kept from being moved.

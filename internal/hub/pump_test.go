@@ -147,6 +147,14 @@ func TestWhatAWriterMakesOfABatchIsForThoseWhoAreGivenTheSame(t *testing.T) {
 	}
 }
 
+func TestWhatIsLeftOfABatchSharesNothingWithThePump(t *testing.T) {
+	b := Batch{Frames: [][]byte{{1, 2}, {3}}, Bytes: 3, Made: new(any)}
+	rest := b.after(2)
+	if rest.Made != nil || len(rest.Frames) != 1 || &rest.Frames[0] == &b.Frames[1] {
+		t.Errorf("got %+v; want a copy of the second frame alone", rest)
+	}
+}
+
 // Whoever is woken for an event has its cursor moved to just before it, and not a step further.
 func TestWhoeverRestsGetsEachEventThatMatches(t *testing.T) {
 	for name, f := range filters {
