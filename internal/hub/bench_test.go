@@ -40,6 +40,7 @@ type bench struct {
 	name string
 	// pumped subscribers are started, and their clients written to without blocking.
 	pumped bool
+	queued bool // what is written to them is only queued
 	stop   context.CancelFunc
 	ran    chan error
 }
@@ -105,6 +106,7 @@ type client struct {
 	mu    sync.Mutex // guards the fields below
 	text  bytes.Buffer
 	wrote int           // how often
+	plain bool          // it can only be written to with Write
 	block chan struct{} // where not nil, writes wait for it
 }
 
@@ -128,6 +130,9 @@ func (c *client) Write(b hub.Batch) error {
 func (c *client) TryWrite(b hub.Batch) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.plain {
+		return 0, errors.ErrUnsupported
+	}
 	c.wrote++
 	full := c.block != nil
 	written := 0
@@ -202,7 +207,9 @@ func (b *bench) prepare(p hub.Params) (c *client, run func()) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	s, err := connection.Subscribe(context.Background(), sub, &frames)
+	format := frames
+	format.Queued = b.queued
+	s, err := connection.Subscribe(context.Background(), sub, &format)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -36,6 +36,23 @@ func TestAHeartbeatMovesThePositionPastWhatTheFilterLeavesOut(t *testing.T) {
 	})
 }
 
+// A pump finds out at its first write, when the subscriber has been in its wheel.
+func TestAWriterThatCanOnlyBlockGetsHeartbeatsInSilenceAlone(t *testing.T) {
+	inBubble(t, "ticks", hub.Options{}, func(b *bench) {
+		c, run := b.prepare(all())
+		c.plain = true
+		run()
+		defer c.close()
+		for i := range 40 {
+			b.publish(1, "tick", "k")
+			c.want("each second", fmt.Sprint(i+1))
+			time.Sleep(time.Second)
+		}
+		time.Sleep(16 * time.Second)
+		c.want("after a silence", "heartbeat(40)")
+	})
+}
+
 func TestWhatTheFollowerMissesIsReadWithinASecond(t *testing.T) {
 	inBubble(t, "ticks", hub.Options{}, func(b *bench) {
 		c := b.subscribe(all())

@@ -19,6 +19,7 @@ import (
 // subscriber until it parks it again.
 type pump struct {
 	wake chan struct{} // of size 1; filled when queue was empty
+	pace time.Duration // set once; see pace
 
 	mu      sync.Mutex // guards the fields below; taken after a stream's lock
 	queue   []*Subscriber
@@ -42,6 +43,7 @@ type stretch struct {
 	moved  uint64 // the stream's when it was collected
 	taken
 	batch Batch // its slices are the pump's
+	made  any   // see Batch
 }
 
 // taken says where a collected batch leads to.
@@ -52,7 +54,17 @@ type taken struct {
 	storedAt time.Time
 }
 
-func newPump() *pump { return &pump{wake: make(chan struct{}, 1)} }
+// pace is the time that a pass takes for each subscriber, pauses included, where its writers only queue. Nothing else
+// would keep a pump back: it would bring each event by itself, and the goroutines that write would have to wake for each,
+// where one write could have brought several. With 400 events/s to 1,000 subscribers on two cores, the p99 was 300 ms
+// without it, 94 ms with it, and a delivery took 3.6 µs of CPU against 2.9.
+const (
+	pace         = 30 * time.Microsecond
+	longestPause = 30 * time.Millisecond
+	least        = time.Millisecond // a shorter pause is not worth a timer
+)
+
+func newPump(pace time.Duration) *pump { return &pump{wake: make(chan struct{}, 1), pace: pace} }
 
 // run moves subscribers until ctx ends; those who are left, and those who come later, move in goroutines of their own.
 func (p *pump) run(ctx context.Context) error {
@@ -65,7 +77,11 @@ func (p *pump) run(ctx context.Context) error {
 			p.stop()
 			return nil
 		case <-p.wake:
-			p.pass()
+			began := time.Now()
+			n := p.pass()
+			if rest := min(time.Duration(n)*p.pace, longestPause) - time.Since(began); rest >= least {
+				pause(ctx, rest)
+			}
 		case now := <-beats.C:
 			beating = false
 			p.beat(now)
@@ -110,8 +126,11 @@ func (p *pump) stop() {
 }
 
 // pass moves everybody who is queued. What is published meanwhile is for the next pass: the longer one takes, the more
-// each write of the next one carries.
-func (p *pump) pass() {
+// each write of the next one carries. It returns for how many.
+func (p *pump) pass() int {
+	if s := p.first(); s != nil {
+		s.stream.settle() // else a pass could begin with a few of those who are being told of one event, and pause before the rest
+	}
 	p.mu.Lock()
 	queue := p.queue
 	p.queue, p.spare = p.spare[:0], nil
@@ -122,8 +141,19 @@ func (p *pump) pass() {
 	}
 	p.spare = queue[:0]
 	p.count(nil)
-	p.last.stream = nil // what nobody needs any more must not be held
+	p.last.stream, p.last.made = nil, nil // what nobody needs any more must not be held
 	clear(p.last.batch.Frames)
+	return len(queue)
+}
+
+// first gives who was queued first.
+func (p *pump) first() *Subscriber {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) == 0 {
+		return nil
+	}
+	return p.queue[0]
 }
 
 // check ends a subscriber that a bug of ours has kept from being moved.
@@ -175,7 +205,7 @@ func (p *pump) collect(s *Subscriber) (Batch, taken, bool) {
 	if s.interrupted() || s.gap != nil || s.liveDue || st.reset != s.resets || s.at < t.base || !t.started {
 		return Batch{}, taken{}, false
 	}
-	*l = stretch{from: s.at, moved: st.moved.Load(), resets: s.resets, batch: Batch{Frames: l.batch.Frames[:0]}}
+	*l = stretch{from: s.at, moved: st.moved.Load(), resets: s.resets, batch: Batch{Frames: l.batch.Frames[:0], Made: &l.made}}
 	if s.all() {
 		l.stream, l.format = st, s.format.Name
 	}
@@ -204,13 +234,22 @@ func (p *pump) write(s *Subscriber, b Batch, newest event.Position) bool {
 		err = nil
 	case errors.Is(err, errors.ErrUnsupported):
 		err = nil
-		s.stream.mu.Lock()
-		s.wake = make(chan struct{}, 1)
-		s.stream.mu.Unlock()
+		p.release(s)
 	}
 	s.unsent = &unsent{batch: b.after(written), newest: newest, failed: err}
 	go s.spin()
 	return false
+}
+
+// release leaves a subscriber that can only block to goroutines of its own, which tell its heartbeats too.
+func (p *pump) release(s *Subscriber) {
+	s.stream.mu.Lock()
+	defer s.stream.mu.Unlock()
+	s.wake = make(chan struct{}, 1)
+	if s.inWheel {
+		s.inWheel = false
+		p.forget(s)
+	}
 }
 
 // park leaves a subscriber to its stream until there is something to do.
@@ -254,7 +293,7 @@ func (p *pump) count(c *counters) {
 
 // after gives a copy of the batch without its first bytes.
 func (b Batch) after(written int) Batch {
-	b.Frames = slices.Clone(b.Frames)
+	b.Frames, b.Made = slices.Clone(b.Frames), nil
 	b.Bytes -= written
 	for len(b.Frames) > 0 && written >= len(b.Frames[0]) {
 		written -= len(b.Frames[0])

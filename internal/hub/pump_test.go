@@ -17,12 +17,16 @@ import (
 type sink struct {
 	last []byte
 	all  []byte // nil: not kept
+	made func(Batch)
 }
 
 func (s *sink) Write(b Batch) error { _, err := s.TryWrite(b); return err }
 
 func (s *sink) TryWrite(b Batch) (int, error) {
 	s.last = b.Frames[len(b.Frames)-1]
+	if s.made != nil {
+		s.made(b)
+	}
 	if s.all != nil {
 		for _, frame := range b.Frames {
 			s.all = append(s.all, frame...)
@@ -110,6 +114,44 @@ func TestOneWriteOfSharedMemoryBringsAllThatAReaderIsBehind(t *testing.T) {
 		if n := len(sequences(t, Batch{Frames: [][]byte{s.last}, Events: 40, Bytes: len(s.last)})); n != 40 {
 			t.Errorf("subscriber %d got %d events in its last write; want all 40", i, n)
 		}
+	}
+}
+
+func TestWhatAWriterMakesOfABatchIsForThoseWhoAreGivenTheSame(t *testing.T) {
+	for name, f := range filters {
+		t.Run(name, func(t *testing.T) {
+			st, p, sinks := pumped(t, 3, f)
+			found := 0
+			for _, s := range sinks {
+				s.made = func(b Batch) {
+					if *b.Made == nil {
+						*b.Made = b.Frames[0]
+					} else if made := (*b.Made).([]byte); &made[0] != &b.Frames[0][0] || len(made) != len(b.Frames[0]) {
+						t.Error("it finds what was made of another batch")
+					} else {
+						found++
+					}
+				}
+			}
+			for _, k := range []int{3, 1, 1, 1, 5, 3, 3} {
+				st.append(entries(st, k))
+				p.pass()
+				if p.last.made != nil {
+					t.Error("what was made is held when nobody needs it any more")
+				}
+			}
+			if f.all() && found != 2*7 {
+				t.Errorf("found %d times; want by all but the first, each time", found)
+			}
+		})
+	}
+}
+
+func TestWhatIsLeftOfABatchSharesNothingWithThePump(t *testing.T) {
+	b := Batch{Frames: [][]byte{{1, 2}, {3}}, Bytes: 3, Made: new(any)}
+	rest := b.after(2)
+	if rest.Made != nil || len(rest.Frames) != 1 || &rest.Frames[0] == &b.Frames[1] {
+		t.Errorf("got %+v; want a copy of the second frame alone", rest)
 	}
 }
 

@@ -218,6 +218,12 @@ func (st *stream) announce() {
 	st.woken = st.tail.last
 }
 
+// settle waits until an announcement that is under way has reached all.
+func (st *stream) settle() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+}
+
 // begin starts the tail anew behind a sequence. Where it goes back, subscribers who are further on are told.
 func (st *stream) begin(last uint64) {
 	st.mu.Lock()

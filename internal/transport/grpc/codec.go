@@ -11,9 +11,21 @@ import (
 
 // An encoded message is on its way as it is: the frames of events are encoded once, in the hub, and every
 // subscriber's transport reads the same bytes.
-type encoded struct {
-	bytes []byte
-	read  progress // told as the transport gets on with a large message
+type encoded mem.BufferSlice
+
+// encode wraps a frame, once for all subscribers that get it.
+func encode(frame []byte) *encoded { return &encoded{mem.SliceBuffer(frame)} }
+
+// encodeFor wraps a frame for one sender, which is told as the transport gets on with it.
+func encodeFor(s *sender, frame []byte) *encoded {
+	var message encoded
+	for len(frame) > piece {
+		next := frame[:piece]
+		frame = frame[piece:]
+		message = append(message, mem.NewBuffer(&next, progress(s.progressed)))
+	}
+	message = append(message, mem.SliceBuffer(frame), mem.NewBuffer(&nothing, &mark{s, s.sent}))
+	return &message
 }
 
 // An incoming message is decoded into body. What is wrong with it is kept in problem, for the handler to tell:
@@ -34,21 +46,10 @@ func newCodec(limit int) codec { return codec{encoding.GetCodecV2(proto.Name), l
 // Marshal encodes a message. The bytes of an encoded one stay referenced until they are with the kernel, longer than
 // SendMsg takes; they are garbage collected and never change.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	message, ok := v.(*encoded)
-	if !ok {
-		return c.CodecV2.Marshal(v)
+	if message, ok := v.(*encoded); ok {
+		return mem.BufferSlice(*message), nil
 	}
-	rest := message.bytes
-	if len(rest) <= piece {
-		return mem.BufferSlice{mem.SliceBuffer(rest)}, nil
-	}
-	var pieces mem.BufferSlice
-	for len(rest) > 0 {
-		next := rest[:min(piece, len(rest))]
-		rest = rest[len(next):]
-		pieces = append(pieces, mem.NewBuffer(&next, message.read))
-	}
-	return pieces, nil
+	return c.CodecV2.Marshal(v)
 }
 
 // Unmarshal decodes a message.
@@ -77,3 +78,18 @@ func (progress) Get(int) *[]byte { panic("grpc: a buffer is asked of a pool that
 
 // Put is called when the transport has done with a piece.
 func (p progress) Put(*[]byte) { p() }
+
+// A mark is a buffer of no bytes behind those of a message: the transport has done with it when it has with them.
+type mark struct {
+	sender *sender
+	sent   int64 // the sender's, this message included
+}
+
+// nothing is large enough for mem to count references to it, and holds no byte.
+var nothing = make([]byte, 0, piece)
+
+// Get is never called.
+func (*mark) Get(int) *[]byte { panic("grpc: a buffer is asked of a mark") }
+
+// Put is called when the transport has done with the message.
+func (m *mark) Put(*[]byte) { m.sender.passed.Store(m.sent) }

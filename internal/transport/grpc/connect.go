@@ -62,7 +62,7 @@ func (s *service) exchange(ctx context.Context, stream grpcgo.ServerStream, conn
 }
 
 // connectFraming makes a ConnectResponse of each object.
-var connectFraming = leatv1.Framing{Name: "grpc-connect", Apart: true, Frame: appendConnectResponse}
+var connectFraming = leatv1.Framing{Name: "grpc-connect", Apart: true, Queued: true, Frame: appendConnectResponse}
 
 func appendConnectResponse(dst, object []byte) []byte {
 	dst = protowire.AppendTag(dst, 1, protowire.BytesType) // json

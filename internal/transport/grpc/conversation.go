@@ -38,7 +38,7 @@ func outcome(ctx context.Context, conn *hub.Connection, to *sender, err error) s
 	switch {
 	case closed(to.stalled):
 		return "slow"
-	case closed(conn.Ended()):
+	case conn.Reason() != "":
 		return string(conn.Reason())
 	case err == nil || ctx.Err() != nil:
 		return "client"

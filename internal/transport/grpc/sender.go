@@ -1,6 +1,7 @@
 package grpc
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,23 +15,32 @@ import (
 // stopped taking them: SendMsg then blocks for as long as the stream lives.
 type sender struct {
 	stream  grpcgo.ServerStream
+	native  bool          // over grpc-go's own transport; over net/http, the response sees more, and notices by itself
 	stalled chan struct{} // closed when a send has made no progress for hub.SlowAfter
-	timer   *time.Timer   // nil over net/http, where the response sees more of it, and notices by itself
 
 	sending  atomic.Bool
 	progress atomic.Int64 // when the transport last took something, in nanoseconds
+	passed   atomic.Int64 // of sent, what has left the transport's queue for certain
 
-	mu sync.Mutex // held during SendMsg, which one goroutine at a time may call
+	mu     sync.Mutex  // held during SendMsg, which one goroutine at a time may call; guards the fields below
+	timer  *time.Timer // made when a send may block
+	sent   int64       // bytes given to SendMsg
+	marked int64       // up to here, a mark tells when they have left
 }
+
+// grpc-go blocks a SendMsg while 64 KiB of its stream are queued; below queueLimit it is certain not to. What is queued
+// is known by marks: of one per message, each would cost as much as its frame.
+const (
+	queueLimit    = 48 << 10
+	markEvery     = 8 << 10
+	messageHeader = 5 // gRPC over HTTP/2, Length-Prefixed-Message
+)
 
 func newSender(stream grpcgo.ServerStream) *sender {
 	if r, ok := stream.Context().Value(responseKey{}).(*response); ok {
 		return &sender{stream: stream, stalled: r.stalled}
 	}
-	s := &sender{stream: stream, stalled: make(chan struct{})}
-	s.timer = time.AfterFunc(hub.SlowAfter, s.check)
-	s.timer.Stop()
-	return s
+	return &sender{stream: stream, native: true, stalled: make(chan struct{})}
 }
 
 // Write sends each frame as one message.
@@ -38,23 +48,82 @@ func (s *sender) Write(b hub.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, frame := range b.Frames {
-		if err := s.send(frame); err != nil {
+		if err := s.wait(frame); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// send is called with mu held.
-func (s *sender) send(frame []byte) error {
-	if s.timer != nil {
-		s.progressed()
-		s.sending.Store(true)
-		s.timer.Reset(hub.SlowAfter)
-		defer s.timer.Stop()
-		defer s.sending.Store(false)
+// TryWrite sends what grpc-go is certain to queue without blocking: no goroutine wakes but the one that writes to the
+// connection.
+func (s *sender) TryWrite(b hub.Batch) (written int, err error) {
+	if !s.native {
+		return 0, errors.ErrUnsupported
 	}
-	err := s.stream.SendMsg(&encoded{frame, s.progressed})
+	if !s.mu.TryLock() {
+		return 0, hub.ErrFull // another write may be blocked
+	}
+	defer s.mu.Unlock()
+	messages := shared(b)
+	for i, frame := range b.Frames {
+		if !s.room() {
+			return written, hub.ErrFull
+		}
+		if err := s.send(frame, messages[i]); err != nil {
+			return written, err
+		}
+		written += len(frame)
+	}
+	return written, nil
+}
+
+// shared gives the messages of a batch, which all senders that are given it share.
+func shared(b hub.Batch) []*encoded {
+	if b.Made != nil {
+		if made, ok := (*b.Made).([]*encoded); ok {
+			return made
+		}
+	}
+	messages := make([]*encoded, len(b.Frames))
+	for i, frame := range b.Frames {
+		messages[i] = encode(frame)
+	}
+	if b.Made != nil {
+		*b.Made = messages
+	}
+	return messages
+}
+
+// room tells whether SendMsg is certain not to block. The caller has the lock, as for what follows.
+func (s *sender) room() bool { return s.sent-s.passed.Load() < queueLimit }
+
+// wait sends a frame, and watches for how long that blocks.
+func (s *sender) wait(frame []byte) error {
+	message := encode(frame)
+	if !s.native || s.room() {
+		return s.send(frame, message)
+	}
+	s.progressed()
+	if s.timer == nil {
+		s.timer = time.AfterFunc(hub.SlowAfter, s.check)
+	} else {
+		s.timer.Reset(hub.SlowAfter)
+	}
+	s.sending.Store(true) // last: check reads timer behind it
+	defer s.timer.Stop()
+	defer s.sending.Store(false)
+	return s.send(frame, message)
+}
+
+// send sends a frame as the message made of it, or as one with a mark where one is due.
+func (s *sender) send(frame []byte, message *encoded) error {
+	s.sent += int64(len(frame) + messageHeader)
+	if s.native && s.sent-s.marked >= markEvery {
+		message = encodeFor(s, frame)
+		s.marked = s.sent
+	}
+	err := s.stream.SendMsg(message)
 	if err != nil && closed(s.stalled) {
 		return slow()
 	}

@@ -3,6 +3,7 @@ package grpc_test
 import (
 	"bytes"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -160,6 +161,42 @@ func TestAClientThatReadsSlowlyIsNotEnded(t *testing.T) {
 				rest -= 8 << 10
 			}
 			slow.take(t, rest) // all three came: the end of a stream comes after what is buffered, and so would show here
+		})
+	}
+}
+
+// Small events go out from a pump, which also moves the others, and which may never wait.
+func TestAPumpIsNotHeldUpByClientsThatTakeNothing(t *testing.T) {
+	for _, way := range []string{"native", "http"} {
+		t.Run(way, func(t *testing.T) {
+			n := start(t)
+			leat := dial(t, n, n.native)
+			newTrickle(t, n.address(way)) // it gives no window
+			window := []grpcgo.DialOption{grpcgo.WithStaticStreamWindowSize(64 << 10), grpcgo.WithStaticConnWindowSize(64 << 10)}
+			late := dial(t, n, n.address(way), window...).subscribe(t, &leatv1.SubscribeRequest{Stream: "large"})
+			var reading []*subscription // on each of the pumps one at least
+			for range runtime.GOMAXPROCS(0) {
+				reading = append(reading, dial(t, n, n.address(way)).subscribe(t, &leatv1.SubscribeRequest{Stream: "large"}))
+			}
+			small := &leatv1.PublishRequest{Event: &leatv1.Event{Stream: "large", Type: "blob", Data: []byte(`"` + strings.Repeat("x", 1000) + `"`)}}
+			var ids []string
+			for range 500 { // more than is queued on the way, which is twice 64 KiB
+				ids = append(ids, leat.publish(t, small))
+				for _, events := range reading {
+					if got := events.next(t); got.Id != ids[len(ids)-1] {
+						t.Fatalf("got %s, want %s", got.Id, ids[len(ids)-1])
+					}
+				}
+			}
+			for _, id := range ids {
+				if got := late.next(t); got.Id != id {
+					t.Fatalf("who reads late got %s, want %s", got.Id, id)
+				}
+			}
+			id := leat.publish(t, small)
+			if got := late.next(t); got.Id != id {
+				t.Errorf("who has caught up got %s, want %s", got.Id, id)
+			}
 		})
 	}
 }

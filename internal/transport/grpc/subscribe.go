@@ -31,20 +31,52 @@ func (s *service) Subscribe(request *leatv1.SubscribeRequest, stream grpcgo.Serv
 	if err != nil {
 		return s.turnAway(stream, subscription, err)
 	}
-	return s.converse(stream, conn, func(to *sender) error {
-		subscriber, err := conn.Subscribe(ctx, subscription, responseFormat)
-		if err != nil {
-			return err
-		}
-		defer subscriber.Close()
-		if err := stream.SendHeader(metadata.MD{}); err != nil {
-			return err
-		}
-		if err := subscriber.Run(ctx, to); err != nil {
-			return err
-		}
-		return ended(conn)
+	return s.deliver(stream, conn, subscription)
+}
+
+// deliver has the hub write to the stream until one of the two ends. The handler returns as soon as the client has
+// stopped reading: only that wakes the goroutine that is in SendMsg.
+func (s *service) deliver(stream grpcgo.ServerStream, conn *hub.Connection, subscription hub.Subscription) error {
+	ctx := stream.Context()
+	to := newSender(stream)
+	subscriber, err := s.begin(stream, conn, subscription)
+	if err != nil {
+		conn.Close(outcome(ctx, conn, to, err))
+		return s.server.fail(ctx, err)
+	}
+	done := make(chan error, 1)
+	s.server.work.Add(1)
+	subscriber.Start(to, func(err error) {
+		defer s.server.work.Done()
+		subscriber.Close()
+		conn.Close(outcome(ctx, conn, to, err))
+		done <- err
 	})
+	select {
+	case err = <-done:
+	case <-to.stalled:
+		conn.End(event.EndSlow)
+	case <-ctx.Done():
+		subscriber.Stop()
+		err = <-done
+	}
+	if err == nil {
+		err = ended(conn)
+	}
+	return s.server.fail(ctx, err)
+}
+
+// begin answers that the subscription stands.
+func (s *service) begin(stream grpcgo.ServerStream, conn *hub.Connection, subscription hub.Subscription) (*hub.Subscriber, error) {
+	subscriber, err := conn.Subscribe(stream.Context(), subscription, responseFormat)
+	if err != nil {
+		return nil, err
+	}
+	if err := stream.SendHeader(metadata.MD{}); err != nil {
+		subscriber.Close()
+		return nil, err
+	}
+	return subscriber, nil
 }
 
 // turnAway tells a subscriber that comes during a drain where it would have started: if it asks for the newest again
@@ -56,7 +88,7 @@ func (s *service) turnAway(stream grpcgo.ServerStream, subscription hub.Subscrip
 		return s.server.fail(ctx, err)
 	}
 	end := event.NewEnd(subscription.Stream.Name, at, event.EndDrain, problem.From(refused).Wait(), time.Now())
-	if err := stream.SendMsg(&encoded{bytes: appendResponse(nil, end)}); err != nil {
+	if err := stream.SendMsg(encode(appendResponse(nil, end))); err != nil {
 		return err
 	}
 	return s.server.fail(ctx, refused)
@@ -89,7 +121,7 @@ func params(request *leatv1.SubscribeRequest) (hub.Params, error) {
 }
 
 // responseFormat encodes events as SubscribeResponse.
-var responseFormat = &hub.Format{Name: "grpc", Apart: true, Event: appendResponse, Control: appendResponse}
+var responseFormat = &hub.Format{Name: "grpc", Apart: true, Queued: true, Event: appendResponse, Control: appendResponse}
 
 func appendResponse(dst []byte, e *event.Event) []byte {
 	told := &leatv1.Event{

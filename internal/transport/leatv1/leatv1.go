@@ -51,8 +51,9 @@ type Sender interface {
 
 // Framing is how a transport wraps messages.
 type Framing struct {
-	Name  string // as in hub.Format: connections with the same Name share the frames of events
-	Apart bool   // as in hub.Format
+	Name   string // as in hub.Format: connections with the same Name share the frames of events
+	Apart  bool   // as in hub.Format
+	Queued bool   // as in hub.Format
 	// Frame appends the frame that carries one message, a JSON object; it may not keep it.
 	Frame func(dst, message []byte) []byte
 }

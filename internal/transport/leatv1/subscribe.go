@@ -117,7 +117,7 @@ func (s *Session) format(key event.Key) *hub.Format {
 	frame := s.framing.Frame
 	return &hub.Format{
 		Name:  s.framing.Name,
-		Apart: s.framing.Apart,
+		Apart: s.framing.Apart, Queued: s.framing.Queued,
 		Event: func(dst []byte, e *event.Event) []byte { return frame(dst, appendEvent(nil, e)) },
 		Control: func(dst []byte, e *event.Event) []byte {
 			about := *e
