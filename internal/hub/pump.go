@@ -9,6 +9,7 @@ import (
 
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/problem"
+	"github.com/leatstream/leat/internal/wheel"
 )
 
 // A pump is a loop that moves many subscribers forward: it is told who has something to get, and writes to each without
@@ -22,7 +23,7 @@ type pump struct {
 
 	mu      sync.Mutex // guards the fields below; taken after a stream's lock
 	queue   []*Subscriber
-	wheel   wheel
+	wheel   wheel.Wheel[*Subscriber]
 	stopped bool
 
 	// The fields below belong to the loop.
@@ -52,7 +53,7 @@ type taken struct {
 	storedAt time.Time
 }
 
-func newPump() *pump { return &pump{wake: make(chan struct{}, 1)} }
+func newPump() *pump { return &pump{wake: make(chan struct{}, 1), wheel: newWheel()} }
 
 // run moves subscribers until ctx ends; those who are left, and those who come later, move in goroutines of their own.
 func (p *pump) run(ctx context.Context) error {
@@ -72,7 +73,7 @@ func (p *pump) run(ctx context.Context) error {
 		}
 		if !beating && p.hasBeats() {
 			beating = true
-			beats.Reset(tick)
+			beats.Reset(wheel.Tick)
 		}
 	}
 }
