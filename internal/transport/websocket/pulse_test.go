@@ -3,9 +3,11 @@ package websocket
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/problem"
 )
 
 // A takesLong is a session whose messages take as long to handle as a backend takes to answer.
@@ -115,22 +118,60 @@ func TestAnEndThatComesWhileAMessageIsHandledTakesEffectThen(t *testing.T) {
 	})
 }
 
-// No bubble advances around a real socket, so the clock is the test's.
-func TestAConnectionWithoutAGoroutineIsPingedAndEndedWhereItDoesNotAnswer(t *testing.T) {
+// connected gives both ends of a TCP connection.
+func connected(t *testing.T) (ours, theirs net.Conn) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	ours, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
+	if ours, err = net.Dial("tcp", l.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = ours.Close() }()
-	theirs, err := l.Accept()
-	if err != nil {
+	t.Cleanup(func() { _ = ours.Close() })
+	if theirs, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
+	return ours, theirs
+}
+
+func TestAConnectionThatBreaksOrEndsWhileItRestsIsClosedAsIfItWereRead(t *testing.T) {
+	for name, test := range map[string]struct {
+		end  func(c *client)
+		code int // of the close frame; 0: none
+	}{
+		"a write fails":           {func(c *client) { c.lose(io.ErrClosedPipe) }, 0},
+		"a bug":                   {func(c *client) { c.lose(problem.From(errors.New("a bug"))) }, 1011},
+		"the server drains":       {func(c *client) { c.hub.End(event.EndDrain) }, 1012},
+		"the client is slow":      {func(c *client) { c.hub.End(event.EndSlow) }, 4408},
+		"the log does not answer": {func(c *client) { c.hub.End(event.EndUnavailable) }, 1013},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := connected(t)
+			c := serveOn(t, theirs, takesLong(0))
+			for c.watched && !c.rests.Load() {
+				runtime.Gosched()
+			}
+			test.end(c)
+			if test.code != 0 {
+				if op, code := opOf(t, ours); op != ws.OpClose || code != test.code {
+					t.Errorf("got %v with %d, want close %d", op, code, test.code)
+				}
+			} else if rest, err := io.ReadAll(ours); err != nil || len(rest) > 0 {
+				t.Errorf("got % x, %v; want the connection closed", rest, err)
+			}
+			_ = ours.Close()
+			if err := c.handler.hub.Drain(t.Context(), 0); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// No bubble advances around a real socket, so the clock is the test's.
+func TestAConnectionWithoutAGoroutineIsPingedAndEndedWhereItDoesNotAnswer(t *testing.T) {
+	ours, theirs := connected(t)
 	c := serveOn(t, theirs, takesLong(0))
 	p := c.handler.pulse
 	later := func(d time.Duration) {
