@@ -85,7 +85,7 @@ func TestAClientIsPingedWhileItsMessageIsHandledAndHasItsFullTimeToAnswerAfterwa
 				t.Errorf("pinged after %v, want %v", got, want)
 			}
 		}
-		time.Sleep(start.Add(92 * time.Second).Sub(time.Now())) // of the bubble: 9 seconds after reading goes on
+		time.Sleep(time.Until(start.Add(92 * time.Second))) // of the bubble: 9 seconds after reading goes on
 		if c.hub.Reason() != "" {
 			t.Fatal("it is ended, for pongs that nobody could read")
 		}
