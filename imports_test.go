@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"event":                        0,
 	"internal/problem":             0,
 	"internal/origin":              0,
+	"internal/wheel":               0,
 	"gen/leat/v1":                  0, // generated
 	"contract":                     1,
 	"internal/eventlog":            1,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/problem"
+	"github.com/leatstream/leat/internal/wheel"
 )
 
 // A pump is a loop that moves many subscribers forward: it is told who has something to get, and writes to each without
@@ -23,7 +24,7 @@ type pump struct {
 
 	mu      sync.Mutex // guards the fields below; taken after a stream's lock
 	queue   []*Subscriber
-	wheel   wheel
+	wheel   wheel.Wheel[*Subscriber]
 	stopped bool
 
 	// The fields below belong to the loop.
@@ -64,7 +65,7 @@ const (
 	least        = time.Millisecond // a shorter pause is not worth a timer
 )
 
-func newPump(pace time.Duration) *pump { return &pump{wake: make(chan struct{}, 1), pace: pace} }
+func newPump(pace time.Duration) *pump { return &pump{wake: make(chan struct{}, 1), wheel: newWheel(), pace: pace} }
 
 // run moves subscribers until ctx ends; those who are left, and those who come later, move in goroutines of their own.
 func (p *pump) run(ctx context.Context) error {
@@ -88,7 +89,7 @@ func (p *pump) run(ctx context.Context) error {
 		}
 		if !beating && p.hasBeats() {
 			beating = true
-			beats.Reset(tick)
+			beats.Reset(wheel.Tick)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/wheel"
 )
 
 // A Subscriber is a cursor on a stream's tail, with a filter, a format and a connection. A goroutine runs it, or a
@@ -41,8 +42,7 @@ type Subscriber struct {
 	cancel  context.CancelFunc // ends what its goroutine waits for, nil while it has none; guarded by the stream's lock
 	beatAt  int64              // the Unix nanoseconds at which a heartbeat is due; guarded by the stream's lock
 	inWheel bool               // guarded by the stream's lock
-	slot    int64              // where in the wheel; guarded, like seat, by the pump's lock
-	seat    int
+	seat    wheel.Seat         // guarded by the pump's lock
 }
 
 // An unsent is what is left of a write that the socket did not take whole.
@@ -260,7 +260,7 @@ func (s *Subscriber) idle() bool { return !s.stream.tail.started || s.at >= s.st
 // heartbeat draws the longest silence: the contract's, and 10 % more or less, so that not all beat at once.
 func (s *Subscriber) heartbeat() time.Duration {
 	d := s.stream.contract.Heartbeat
-	return d - d/10 + rand.N(max(d/5-tick, 1))
+	return d - d/10 + rand.N(max(d/5-wheel.Tick, 1))
 }
 
 // reconnectAfter spreads those who come back; leat.end counts in milliseconds.

@@ -25,20 +25,18 @@ type Session struct {
 	logger    *slog.Logger
 
 	// The fields below belong to whoever calls Open, Handle and Close, one call after the other.
-	home    *hub.Subscription // what the connection's address names, nil where it names nothing
-	opened  *hub.Subscriber   // its subscriber, until it begins
-	streams map[string]subscriptions
-	count   int            // of subscriptions in streams
-	group   sync.WaitGroup // of the subscriptions whose events flow
+	home    *contract.Stream // what the connection's address names, nil where it names nothing
+	homeKey event.Key
+	opened  *hub.Subscriber // the address's subscriber, until it begins
+	running []*running      // the subscriptions; so few that a list is the smallest and fast enough
 }
 
-// Subscriptions are those of one stream, by key; the whole stream is under the zero Key, and then alone.
-type subscriptions map[event.Key]*running
-
-// Running is a subscription whose events flow.
+// Running is a subscription whose events flow. That of a whole stream has the zero Key, and is the stream's only one.
 type running struct {
+	stream     string
+	key        event.Key
 	subscriber *hub.Subscriber
-	done       chan struct{} // closed when nothing of it is written any more
+	writes     sync.WaitGroup // done when nothing of it is written any more
 }
 
 // A Sender writes to the client. Both methods are called by several goroutines at once; what each call is given goes
@@ -65,8 +63,7 @@ const MaxSubscriptions = 128
 func New(h *hub.Hub, in *ingest.Ingest, conn *hub.Connection, transport contract.Transport, framing Framing, sender Sender, logger *slog.Logger) *Session {
 	return &Session{
 		hub: h, ingest: in, conn: conn, transport: transport, framing: framing, sender: sender,
-		logger:  logger,
-		streams: map[string]subscriptions{},
+		logger: logger,
 	}
 }
 
@@ -78,7 +75,7 @@ func (s *Session) Open(ctx context.Context, sub hub.Subscription) (begin func() 
 	if err != nil {
 		return nil, err
 	}
-	s.home, s.opened = &sub, subscriber
+	s.home, s.homeKey, s.opened = sub.Stream, sub.Key, subscriber
 	return func() error {
 		s.opened = nil
 		return s.begin(sub, subscriber, nil)
@@ -107,25 +104,21 @@ func (s *Session) Handle(ctx context.Context, message []byte) error {
 }
 
 // Subscriptions is how many there are.
-func (s *Session) Subscriptions() int { return s.count }
+func (s *Session) Subscriptions() int { return len(s.running) }
 
 // Close ends the subscriptions and waits for their goroutines: at once where the client is gone, after each one's
 // leat.end where the server has ended the connection (hub.Connection.Ended). No Handle may be running or follow.
 func (s *Session) Close() {
 	if s.conn.Reason() == "" {
-		s.stopAll()
-	}
-	s.group.Wait()
-	if s.opened != nil {
-		s.opened.Close()
-	}
-}
-
-func (s *Session) stopAll() {
-	for _, keys := range s.streams {
-		for _, r := range keys {
+		for _, r := range s.running {
 			r.subscriber.Stop()
 		}
+	}
+	for _, r := range s.running {
+		r.writes.Wait()
+	}
+	if s.opened != nil {
+		s.opened.Close()
 	}
 }
 
@@ -137,13 +130,13 @@ func (s *Session) locate(m *message) error {
 	case s.home == nil:
 		return nil
 	case m.stream == nil:
-		m.stream = &s.home.Stream.Name
-	case *m.stream != s.home.Stream.Name:
+		m.stream = &s.home.Name
+	case *m.stream != s.home.Name:
 		return problem.New(problem.Malformed, "%s: this connection is about stream %q alone, as its address says, and not about %.100q: connect to /ws for several streams",
-			m.op, s.home.Stream.Name, *m.stream)
+			m.op, s.home.Name, *m.stream)
 	}
-	if m.key == nil && m.allKeys == nil && !s.home.Key.IsZero() {
-		key := s.home.Key.String()
+	if m.key == nil && m.allKeys == nil && !s.homeKey.IsZero() {
+		key := s.homeKey.String()
 		m.key, m.keyOfAddress = &key, true
 	}
 	return nil

@@ -3,6 +3,7 @@ package leatv1
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
@@ -31,16 +32,27 @@ func (s *Session) subscribe(ctx context.Context, m message) error {
 // admit refuses what overlaps with the subscriptions that are there: an event must not come twice, and `unsubscribe`
 // must be able to say which one it means.
 func (s *Session) admit(sub hub.Subscription) error {
-	name, keys := sub.Stream.Name, s.streams[sub.Stream.Name]
+	name := sub.Stream.Name
+	ofStream := func(r *running) bool { return r.stream == name }
 	switch {
-	case keys[event.Key{}] != nil:
+	case s.find(name, event.Key{}) != nil:
 		return problem.New(problem.Conflict, "this connection is subscribed to all of stream %q already: unsubscribe first", name)
-	case keys[sub.Key] != nil:
+	case s.find(name, sub.Key) != nil:
 		return problem.New(problem.Conflict, "this connection is subscribed to key %q of stream %q already: unsubscribe first", sub.Key, name)
-	case sub.Key.IsZero() && len(keys) > 0:
+	case sub.Key.IsZero() && slices.ContainsFunc(s.running, ofStream):
 		return problem.New(problem.Conflict, "this connection is subscribed to single keys of stream %q: a stream is subscribed either whole or by keys; unsubscribe from those first", name)
-	case s.count >= MaxSubscriptions:
-		return problem.New(problem.TooMany, "this connection has %d subscriptions, which is the most: unsubscribe from some, or open another connection", s.count)
+	case len(s.running) >= MaxSubscriptions:
+		return problem.New(problem.TooMany, "this connection has %d subscriptions, which is the most: unsubscribe from some, or open another connection", len(s.running))
+	}
+	return nil
+}
+
+// find gives the subscription of a key, or with the zero Key of a whole stream; nil where there is none.
+func (s *Session) find(stream string, key event.Key) *running {
+	for _, r := range s.running {
+		if r.key == key && r.stream == stream {
+			return r
+		}
 	}
 	return nil
 }
@@ -51,20 +63,14 @@ func (s *Session) begin(sub hub.Subscription, subscriber *hub.Subscriber, ref []
 		subscriber.Close()
 		return err
 	}
-	r := &running{subscriber, make(chan struct{})}
-	name := sub.Stream.Name
-	if s.streams[name] == nil {
-		s.streams[name] = subscriptions{}
-	}
-	s.streams[name][sub.Key] = r
-	s.count++
-	s.group.Add(1)
+	r := &running{stream: sub.Stream.Name, key: sub.Key, subscriber: subscriber}
+	s.running = append(s.running, r)
+	r.writes.Add(1)
 	subscriber.Start(s.sender, func(err error) {
-		defer s.group.Done()
-		defer close(r.done)
+		defer r.writes.Done()
 		subscriber.Close()
 		if err != nil && !errors.Is(err, context.Canceled) {
-			s.logger.Debug("a subscription ended", "connection", s.conn.ID(), "stream", name, "key", sub.Key.String(), "error", err)
+			s.logger.Debug("a subscription ended", "connection", s.conn.ID(), "stream", r.stream, "key", r.key.String(), "error", err)
 		}
 	})
 	return nil
@@ -79,8 +85,7 @@ func (s *Session) unsubscribe(ctx context.Context, m message) error {
 	if err != nil {
 		return s.refuse(ctx, m.ref, err)
 	}
-	keys := s.streams[stream.Name]
-	r := keys[key]
+	r := s.find(stream.Name, key)
 	if r == nil {
 		what := "all of stream"
 		if !key.IsZero() {
@@ -89,9 +94,8 @@ func (s *Session) unsubscribe(ctx context.Context, m message) error {
 		return s.refuse(ctx, m.ref, problem.New(problem.NotFound, "this connection is not subscribed to %s %q", what, stream.Name))
 	}
 	r.subscriber.Stop()
-	<-r.done // so that `unsubscribed` comes after the last event
-	delete(keys, key)
-	s.count--
+	r.writes.Wait() // so that `unsubscribed` comes after the last event
+	s.running = slices.DeleteFunc(s.running, func(other *running) bool { return other == r })
 	return s.sender.Send(appendSubscribed(nil, "unsubscribed", m.ref, hub.Subscription{Stream: stream, Key: key}, r.subscriber.Position()))
 }
 
@@ -105,7 +109,7 @@ func (s *Session) subscribedKey(stream string, rooms bool, m message) (event.Key
 		}
 		return key, nil
 	}
-	if !rooms || m.allKeys != nil && *m.allKeys == "true" || s.streams[stream][event.Key{}] != nil {
+	if !rooms || m.allKeys != nil && *m.allKeys == "true" || s.find(stream, event.Key{}) != nil {
 		return event.Key{}, nil
 	}
 	return event.MustKey(contract.DefaultRoom), nil

@@ -1,9 +1,10 @@
-// Package socket writes to plain TCP connections without blocking, which net.Conn cannot.
+// Package socket writes to plain TCP connections, and reads from them, without blocking, which net.Conn cannot.
 package socket
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -12,7 +13,7 @@ import (
 	"github.com/leatstream/leat/internal/hub"
 )
 
-// A Socket is the writing side of a connection. One goroutine at a time uses it.
+// A Socket is a connection's. One goroutine at a time writes to it, and one reads.
 type Socket struct{ raw syscall.RawConn }
 
 // New makes a Socket of a connection. TLS, and what is no socket, can only block: Try then says so.
@@ -49,16 +50,46 @@ func (s Socket) Try(frames [][]byte) (written int, err error) {
 	return written, err
 }
 
-// An attempt is one write. Few are under way at a time, and an idle connection needs none.
+// ErrEmpty says that there is nothing to read now.
+var ErrEmpty = errors.New("the socket is empty")
+
+// TryRead reads what is there: ErrEmpty says that nothing is, and io.EOF that nothing will be. It is for connections that
+// Try can do more with than block. A read deadline that has passed ends it with os.ErrDeadlineExceeded, whatever is there.
+func (s Socket) TryRead(p []byte) (n int, err error) {
+	if s.raw == nil {
+		return 0, errors.ErrUnsupported
+	}
+	a, _ := attempts.Get().(*attempt) // it has nothing else
+	a.into, a.n, a.err = p, 0, nil
+	err = s.raw.Read(a.read)
+	if err == nil {
+		err = a.err
+	}
+	n = a.n
+	a.into = nil
+	attempts.Put(a)
+	switch {
+	case err == nil && n == 0:
+		return 0, io.EOF
+	case err != nil && !errors.Is(err, ErrEmpty):
+		return 0, fmt.Errorf("read from the socket: %w", err)
+	}
+	return n, err
+}
+
+// An attempt is one write or read. Few are under way at a time, and an idle connection needs none.
 type attempt struct {
 	frames  [][]byte
 	written int
 	err     error
+	into    []byte
+	n       int
 	write   func(fd uintptr) bool // its try, made once: a closure for each write would be garbage
+	read    func(fd uintptr) bool // its tryRead
 }
 
 var attempts = sync.Pool{New: func() any {
 	a := &attempt{}
-	a.write = a.try
+	a.write, a.read = a.try, a.tryRead
 	return a
 }}

@@ -97,6 +97,13 @@ func TestWhatIsNoPlainSocketCanOnlyBlock(t *testing.T) {
 	if _, err := socket.New(a).Try([][]byte{{1}}); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("got %v; want errors.ErrUnsupported", err)
 	}
+	if _, err := socket.New(a).TryRead(make([]byte, 1)); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("got %v; want errors.ErrUnsupported", err)
+	}
+	var w socket.Watcher
+	if _, ok := w.Reader(a, func() {}); ok {
+		t.Error("a pipe is watched")
+	}
 }
 
 func TestAClientThatGoesIsSeen(t *testing.T) {
@@ -138,6 +145,60 @@ func TestAWatchThatIsStoppedTellsNothing(t *testing.T) {
 	first.Stop()
 	_ = leaver.Close()
 	<-gone
+}
+
+func TestWhoReadsIsToldOncePerAwaitThatThereIsSomethingToRead(t *testing.T) {
+	var w socket.Watcher
+	server, client := pair(t)
+	told := make(chan struct{}, 10)
+	watch, ok := w.Reader(server, func() { told <- struct{}{} })
+	if !ok {
+		t.Skip("this system has no watcher")
+	}
+	defer watch.Stop()
+	other, talker := pair(t)
+	others := make(chan struct{}, 10)
+	second, _ := w.Reader(other, func() { others <- struct{}{} })
+	defer second.Stop()
+	s, buffer := socket.New(server), make([]byte, 10)
+	for range 3 {
+		if n, err := s.TryRead(buffer); !errors.Is(err, socket.ErrEmpty) {
+			t.Fatalf("read %d bytes, %v; want that there are none", n, err)
+		}
+		if err := watch.Await(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Write([]byte("ab")); err != nil {
+			t.Fatal(err)
+		}
+		<-told
+		// What comes to the other one later is told later: so nothing more of this one is on its way.
+		if err := second.Await(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := talker.Write([]byte("c")); err != nil {
+			t.Fatal(err)
+		}
+		<-others
+		if len(told) > 0 {
+			t.Fatal("told twice")
+		}
+		if n, err := s.TryRead(buffer); err != nil || string(buffer[:n]) != "ab" {
+			t.Fatalf("read %q, %v", buffer[:n], err)
+		}
+	}
+	if err := watch.Await(); err != nil {
+		t.Fatal(err)
+	}
+	_ = client.Close()
+	<-told
+	if n, err := s.TryRead(buffer); !errors.Is(err, io.EOF) {
+		t.Errorf("read %d bytes, %v; want the end", n, err)
+	}
+	watch.Stop()
+	if err := watch.Await(); err == nil {
+		t.Error("a watch that is stopped can be awaited")
+	}
 }
 
 func TestWhatCannotBeWatchedIsReadByAGoroutine(t *testing.T) {

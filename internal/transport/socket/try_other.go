@@ -8,3 +8,8 @@ func (a *attempt) try(uintptr) bool {
 	a.err = errors.ErrUnsupported
 	return true
 }
+
+func (a *attempt) tryRead(uintptr) bool {
+	a.err = errors.ErrUnsupported
+	return true
+}

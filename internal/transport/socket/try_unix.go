@@ -46,3 +46,21 @@ func (a *attempt) try(fd uintptr) bool {
 
 // maxVector is IOV_MAX, the most slices that one call takes.
 const maxVector = 1024
+
+// tryRead is for syscall.RawConn.Read, as try is for Write.
+func (a *attempt) tryRead(fd uintptr) bool {
+	for {
+		n, err := unix.Read(int(fd), a.into)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			a.err = ErrEmpty
+		case err != nil:
+			a.err = err
+		default:
+			a.n = n
+		}
+		return true
+	}
+}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Watcher tells when clients go that have nothing to say. A goroutine that waits to read costs each idle connection
+// A Watcher tells when clients go that have nothing to say, and when others have said something. A goroutine that waits to read costs each idle connection
 // 2 KiB and more; a Watcher has one epoll(7) instance and one goroutine for all. The zero Watcher is ready.
 type Watcher struct {
 	mu    sync.Mutex // guards the fields below
@@ -24,7 +24,8 @@ type Watcher struct {
 // A seat is where a watched connection is found by what epoll reports.
 type seat struct {
 	conn  syscall.RawConn // nil: empty
-	gone  func()
+	tell  func()
+	reads bool   // whoever is told reads; else what comes is thrown away
 	taken uint32 // the watcher's count: reports about the one before, and its Stop, are passed over
 }
 
@@ -41,13 +42,41 @@ func (w *Watcher) Watch(conn net.Conn, gone func()) Watch {
 	tcp, ok := conn.(*net.TCPConn)
 	if ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
-			if watch, err := w.seat(raw, gone); err == nil {
+			if watch, err := w.seat(seat{conn: raw, tell: gone}, unix.EPOLLIN|unix.EPOLLRDHUP); err == nil {
 				return watch
 			}
 		}
 	}
 	go discard(conn, gone)
 	return Watch{}
+}
+
+// Reader makes a watch for who reads from the connection: Await has ready called when there is something to read, be it
+// the end. ready must not block. false says that this connection cannot be watched.
+func (w *Watcher) Reader(conn net.Conn, ready func()) (Watch, bool) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return Watch{}, false
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return Watch{}, false
+	}
+	watch, err := w.seat(seat{conn: raw, tell: ready, reads: true}, unix.EPOLLONESHOT)
+	return watch, err == nil
+}
+
+// Await has ready called once. An error says that it will not be, because the watch is stopped or the connection closed.
+// ready may have been called when Await returns; where the connection breaks, it may be called though nobody awaits it.
+func (h Watch) Await() error {
+	w := h.watcher
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, there := w.find(h.number, h.taken)
+	if !there {
+		return net.ErrClosed
+	}
+	return w.control(unix.EPOLL_CTL_MOD, s, h.number, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLONESHOT)
 }
 
 // Stop ends the watch; the connection is to be closed right after.
@@ -73,7 +102,7 @@ func (w *Watcher) find(number, taken uint32) (seat, bool) {
 }
 
 // seat gives a connection a seat, and has it watched.
-func (w *Watcher) seat(conn syscall.RawConn, gone func()) (Watch, error) {
+func (w *Watcher) seat(s seat, events uint32) (Watch, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.begin(); err != nil {
@@ -85,17 +114,22 @@ func (w *Watcher) seat(conn syscall.RawConn, gone func()) (Watch, error) {
 	}
 	number := w.free[len(w.free)-1]
 	w.free = w.free[:len(w.free)-1]
-	s := &w.seats[number]
 	w.count++
-	*s = seat{conn, gone, w.count}
-	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(number), Pad: int32(s.taken)}
-	var err error
-	failed := conn.Control(func(fd uintptr) { err = unix.EpollCtl(w.fd, unix.EPOLL_CTL_ADD, int(fd), &event) })
-	if err = errors.Join(failed, err); err != nil {
+	s.taken = w.count
+	w.seats[number] = s
+	if err := w.control(unix.EPOLL_CTL_ADD, s, number, events); err != nil {
 		w.clear(number)
 		return Watch{}, err
 	}
 	return Watch{w, number, s.taken}, nil
+}
+
+// control tells epoll what to report of a seat. The caller has the lock.
+func (w *Watcher) control(op int, s seat, number, events uint32) error {
+	event := unix.EpollEvent{Events: events, Fd: int32(number), Pad: int32(s.taken)}
+	var err error
+	failed := s.conn.Control(func(fd uintptr) { err = os.NewSyscallError("epoll_ctl", unix.EpollCtl(w.fd, op, int(fd), &event)) })
+	return errors.Join(failed, err)
 }
 
 // begin starts the goroutine if nothing was watched. The caller has the lock.
@@ -122,7 +156,7 @@ func (w *Watcher) begin() error {
 // clear empties a seat, and ends the goroutine if it was the last one taken. The caller has the lock.
 func (w *Watcher) clear(number uint32) {
 	s := &w.seats[number]
-	s.conn, s.gone = nil, nil
+	s.conn, s.tell = nil, nil
 	w.free = append(w.free, number)
 	if len(w.free) == len(w.seats) {
 		_ = w.epoll.Close() // the goroutine sees it
@@ -150,12 +184,16 @@ func (w *Watcher) run(raw syscall.RawConn, fd int) {
 	}
 }
 
-// report throws away what a client has sent, and tells if it is gone.
+// report tells who reads, or throws away what a client has sent, and tells if it is gone.
 func (w *Watcher) report(number, taken uint32, scratch []byte) {
 	w.mu.Lock()
 	s, there := w.find(number, taken)
 	w.mu.Unlock()
-	if !there {
+	switch {
+	case !there:
+		return
+	case s.reads:
+		s.tell()
 		return
 	}
 	n, err := 0, error(nil)
@@ -167,5 +205,5 @@ func (w *Watcher) report(number, taken uint32, scratch []byte) {
 		return
 	}
 	Watch{w, number, taken}.Stop()
-	s.gone()
+	s.tell()
 }

@@ -2,9 +2,12 @@
 
 package socket
 
-import "net"
+import (
+	"errors"
+	"net"
+)
 
-// A Watcher tells when clients go that have nothing to say. The zero Watcher is ready.
+// A Watcher tells when clients go that have nothing to say, and when others have said something. The zero Watcher is ready.
 type Watcher struct{}
 
 // A Watch is a connection that is watched.
@@ -16,6 +19,12 @@ func (*Watcher) Watch(conn net.Conn, gone func()) Watch {
 	go discard(conn, gone)
 	return Watch{}
 }
+
+// Reader makes a watch for who reads from the connection: here it cannot.
+func (*Watcher) Reader(net.Conn, func()) (Watch, bool) { return Watch{}, false }
+
+// Await is for what Reader makes.
+func (Watch) Await() error { return errors.ErrUnsupported }
 
 // Stop ends the watch; the connection is to be closed right after.
 func (Watch) Stop() {}

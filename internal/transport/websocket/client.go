@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -18,15 +18,22 @@ import (
 	"github.com/leatstream/leat/internal/transport/socket"
 )
 
-// A client is one open WebSocket, and the goroutine that reads what it says.
+// A client is one open WebSocket. A goroutine reads what it says while it says something; where the Handler's watcher can
+// tell when it goes on, there is none in between.
 type client struct {
-	hub        *hub.Connection
-	session    session
-	maxMessage int
-	logger     *slog.Logger
-	conn       net.Conn
-	in         *reader
-	out        writer
+	handler *Handler
+	hub     *hub.Connection
+	session session
+	conn    net.Conn
+	in      reader
+	out     writer
+
+	watched bool                  // its reader's goroutine need not wait
+	watch   socket.Watch          // where it is watched
+	rests   atomic.Bool           // it has no goroutine; whoever turns that off starts one
+	failure atomic.Pointer[error] // what broke it while nobody was reading, the first one
+
+	pings ping
 }
 
 // A session is what is said in a framing.
@@ -41,11 +48,12 @@ type session interface {
 const closeSlow ws.StatusCode = 4408
 
 // converse gives the connection its session, in the subprotocol's framing.
-func (c *client) converse(ctx context.Context, h *Handler, subprotocol string, sub *hub.Subscription) (begin func() error, err error) {
+func (c *client) converse(ctx context.Context, subprotocol string, sub *hub.Subscription) (begin func() error, err error) {
+	h := c.handler
 	if subprotocol != leatV1 {
-		f := newFlat(h.ingest, c.hub, *sub, &c.out, c.logger)
+		f := &flat{handler: h, conn: c.hub, stream: sub.Stream, key: sub.Key, out: &c.out}
 		c.session = f
-		return f.open(ctx)
+		return f.open(ctx, *sub)
 	}
 	s := leatv1.New(h.hub, h.ingest, c.hub, contract.WebSocket, leatv1.Framing{Name: "websocket leat.v1", Frame: appendText}, &c.out, h.logger)
 	c.session = s
@@ -58,18 +66,8 @@ func (c *client) converse(ctx context.Context, h *Handler, subprotocol string, s
 // take gives the client its connection; early is what was read of it before.
 func (c *client) take(conn net.Conn, encrypted bool, early []byte) {
 	c.conn, c.out.conn, c.out.socket, c.out.encrypted = conn, conn, socket.New(conn), encrypted
-	c.in = newReader(conn, c.hub, &c.out, c.maxMessage, early)
-}
-
-// run talks until one side ends it; err tells what has already.
-func (c *client) run(err error) {
-	c.hub.WhenEnded(c.in.wake)
-	if err == nil {
-		err = c.read()
-	}
-	how := c.end(err)
-	_ = c.conn.Close() // nobody is left to care
-	c.hub.Close(how)
+	c.in = reader{client: c, early: early}
+	c.watch, c.watched = c.handler.watcher.Reader(conn, c.ready)
 }
 
 // begin lets the events flow of what the address subscribes to.
@@ -78,31 +76,13 @@ func (c *client) begin(flow func() error) (err error) {
 	return flow()
 }
 
-// read handles message after message.
-func (c *client) read() (err error) {
-	defer problem.Caught(&err)
-	ctx := context.Background() // nobody could end it meanwhile; the request's would be kept for as long as the connection
-	for {
-		if err := c.in.await(); err != nil {
-			return err
-		}
-		message, err := c.in.message()
-		if err != nil {
-			return err
-		}
-		if err := c.session.Handle(ctx, message); err != nil {
-			return err
-		}
-	}
-}
-
 // end says goodbye as the reason for the end has it, and tells the metrics which one it was.
 func (c *client) end(err error) (how string) {
 	var closed *closeError
 	bug, _ := errors.AsType[*problem.Error](err)
 	switch {
 	case bug != nil && bug.Kind == problem.Internal:
-		c.logger.Error("a WebSocket broke off", "connection", c.hub.ID(), "error", bug)
+		c.handler.logger.Error("a WebSocket broke off", "connection", c.hub.ID(), "error", bug)
 		c.out.hurry()
 		c.session.Close()
 		c.sayClose(ws.StatusCode(bug.Close()), bug.Detail)
@@ -116,14 +96,14 @@ func (c *client) end(err error) (how string) {
 		if closed.byClient {
 			return "client"
 		}
-		c.logger.Debug("a WebSocket client broke the protocol", "connection", c.hub.ID(), "error", err)
+		c.handler.logger.Debug("a WebSocket client broke the protocol", "connection", c.hub.ID(), "error", err)
 		return "error"
 	case c.hub.Reason() != "":
 		return c.endByServer()
 	default:
 		_ = c.conn.Close() // frees who waits to write
 		c.session.Close()
-		c.logger.Debug("a WebSocket client is gone", "connection", c.hub.ID(), "error", err)
+		c.handler.logger.Debug("a WebSocket client is gone", "connection", c.hub.ID(), "error", err)
 		return "client"
 	}
 }
@@ -148,8 +128,7 @@ func (c *client) endByServer() (how string) {
 
 // sayClose writes the last frame.
 func (c *client) sayClose(code ws.StatusCode, reason string) {
-	c.out.hurry()
-	_ = c.out.write([][]byte{appendClose(nil, code, reason)}) // the client may be gone
+	c.out.close(appendClose(nil, code, reason))
 }
 
 // discard takes what the client still sends until it closes its side: a socket closed with bytes unread is reset,

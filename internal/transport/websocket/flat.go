@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"sync"
 
+	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
@@ -17,23 +17,19 @@ import (
 // A flat is a conversation in the flat framing: type first, then the members of the data. It is for people and
 // simple clients.
 type flat struct {
-	ingest *ingest.Ingest
-	conn   *hub.Connection
-	sub    hub.Subscription
-	out    *writer
-	logger *slog.Logger
-	opened *hub.Subscriber // until it begins
-	flows  *hub.Subscriber // from then on
-	group  sync.WaitGroup
-}
-
-func newFlat(in *ingest.Ingest, conn *hub.Connection, sub hub.Subscription, out *writer, logger *slog.Logger) *flat {
-	return &flat{ingest: in, conn: conn, sub: sub, out: out, logger: logger}
+	handler *Handler
+	conn    *hub.Connection
+	stream  *contract.Stream
+	key     event.Key // the address's; zero: none
+	out     *writer
+	opened  *hub.Subscriber // until it begins
+	flows   *hub.Subscriber // from then on
+	group   sync.WaitGroup
 }
 
 // open subscribes; begin then lets the events flow until Close, or until the server ends the connection.
-func (f *flat) open(ctx context.Context) (begin func() error, err error) {
-	subscriber, err := f.conn.Subscribe(ctx, f.sub, f.format())
+func (f *flat) open(ctx context.Context, sub hub.Subscription) (begin func() error, err error) {
+	subscriber, err := f.conn.Subscribe(ctx, sub, f.handler.flats[f.stream])
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +41,7 @@ func (f *flat) open(ctx context.Context) (begin func() error, err error) {
 			defer f.group.Done()
 			subscriber.Close()
 			if err != nil && !errors.Is(err, context.Canceled) {
-				f.logger.Debug("a subscription ended", "connection", f.conn.ID(), "stream", f.sub.Stream.Name, "error", err)
+				f.handler.logger.Debug("a subscription ended", "connection", f.conn.ID(), "stream", f.stream.Name, "error", err)
 			}
 		})
 		return nil
@@ -59,10 +55,10 @@ func (f *flat) Handle(ctx context.Context, message []byte) error {
 		return f.refuse(ctx, err)
 	}
 	var o ingest.Options
-	if key := f.sub.Key.String(); key != "" {
+	if key := f.key.String(); key != "" {
 		o.PathKey = &key
 	}
-	if _, err := f.ingest.Publish(ctx, f.sub.Stream.Name, e, o); err != nil {
+	if _, err := f.handler.ingest.Publish(ctx, f.stream.Name, e, o); err != nil {
 		return f.refuse(ctx, err)
 	}
 	return nil
@@ -86,18 +82,18 @@ func (f *flat) refuse(ctx context.Context, err error) error {
 	}
 	p := problem.From(err)
 	if p.Kind == problem.Internal {
-		f.logger.Error("a flat message could not be handled", "connection", f.conn.ID(), "error", p.Error())
+		f.handler.logger.Error("a flat message could not be handled", "connection", f.conn.ID(), "error", p.Error())
 	}
 	answer := append([]byte(`{"type":"leat.error","error":`), p.JSON()...)
 	return f.out.Send(append(answer, '}'))
 }
 
-// format encodes events flat. Heartbeats are left out: the server's pings do their work here.
-func (f *flat) format() *hub.Format {
+// flatFormat encodes a stream's events flat. Heartbeats are left out: the server's pings do their work here.
+func flatFormat(s *contract.Stream) *hub.Format {
 	return &hub.Format{
 		Name: "websocket leat.flat",
 		Event: func(dst []byte, e *event.Event) []byte {
-			declared := f.sub.Stream.Event(e.Type.String())
+			declared := s.Event(e.Type.String())
 			return appendText(dst, appendFlat(nil, e, declared != nil && declared.Flat))
 		},
 		Control: func(dst []byte, e *event.Event) []byte {
@@ -136,12 +132,12 @@ func (f *flat) decode(message []byte) (ingest.Event, error) {
 	if err != nil {
 		return ingest.Event{}, err
 	}
-	names := f.sub.Stream.EventNames()
+	names := f.stream.EventNames()
 	if found.name == nil {
 		return ingest.Event{}, problem.New(problem.Malformed, `the member "type" is missing, or is no string: it is the type of the event to publish (known are %s)`, strings.Join(names, ", "))
 	}
 	e := ingest.Event{Type: *found.name}
-	declared := f.sub.Stream.Event(e.Type)
+	declared := f.stream.Event(e.Type)
 	if declared == nil || declared.Flat { // ingest says what is wrong with a type that is not declared
 		e.Data = found.cut(message)
 		return e, nil

@@ -4,37 +4,32 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"time"
+	"sync"
 
 	"github.com/gobwas/ws"
 
-	"github.com/leatstream/leat/event"
-	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/transport/socket"
 )
 
-// A reader is the reading side of a connection: it puts messages together, and answers pings and makes sure that the
-// client lives (RFC 6455, sections 5.4 and 5.5). One goroutine uses it.
+// A reader is the reading side of a connection: it puts messages together, and answers pings (RFC 6455, sections 5.4 and
+// 5.5). One goroutine uses it.
 type reader struct {
-	conn       net.Conn
-	hub        *hub.Connection
-	out        *writer
-	maxMessage int
-	in         *bufio.Reader // of this reader's Read
-	early      []byte        // read before the connection was ours
-	header     [ws.MaxHeaderSize]byte
-	closing    bool // our close frame is sent: nothing may follow it
-
-	pinged   time.Time // when the last ping was sent
-	awaiting bool      // nothing has come since
+	client  *client
+	early   []byte  // read before the connection was ours
+	buffer  *buffer // nil while nothing is read
+	between bool    // two messages: there is no need to wait for more
+	closing bool    // our close frame is sent: nothing may follow it
 }
 
-// How often the client must show that it lives, and how soon after it was asked.
-const (
-	pingEvery  = 25 * time.Second
-	answerWait = 10 * time.Second
-)
+// A buffer is what a reader needs while it reads.
+type buffer struct {
+	in     *bufio.Reader // of the reader's Read
+	header [ws.MaxHeaderSize]byte
+}
+
+// buffers are for readers that are not idle, of which there are few at a time.
+var buffers = sync.Pool{New: func() any { return &buffer{in: bufio.NewReaderSize(nil, 4<<10)} }}
 
 // A closeError ends the connection with a close code: the client closes, or breaks a rule.
 type closeError struct {
@@ -48,28 +43,48 @@ func (e *closeError) Error() string { return fmt.Sprintf("close %d: %s", e.code,
 
 var errEnded = errors.New("the server ends the connection")
 
-func newReader(conn net.Conn, h *hub.Connection, out *writer, maxMessage int, early []byte) *reader {
-	r := &reader{conn: conn, hub: h, out: out, maxMessage: maxMessage, early: early}
-	const size = 256 // each idle connection has one; large payloads are read past it
-	r.in = bufio.NewReaderSize(r, size)
-	r.pinged = time.Now()
-	r.wakeAt(r.pinged.Add(pingEvery))
-	return r
+// errDry says that nothing has come.
+var errDry = errors.New("nothing has come")
+
+// await waits until the client says something, or gives errDry at once where the connection is watched. Where it is not,
+// it spends its idle life here, so the call is kept shallow: a goroutine's first 2 KiB of stack hold it, and not what
+// message does.
+func (r *reader) await() error {
+	r.between = r.client.watched
+	_, err := r.buffered().in.Peek(1)
+	r.between = false
+	return err
 }
 
-// await waits until the client says something. An idle connection spends its life here, so the call is kept shallow: a
-// goroutine's first 2 KiB of stack hold it, and not what message does.
-func (r *reader) await() error {
-	_, err := r.in.Peek(1)
-	return err
+// buffered gives the reader its buffer. Who keeps it gets a small one: large payloads are read past it.
+func (r *reader) buffered() *buffer {
+	switch {
+	case r.buffer != nil:
+	case r.client.watched:
+		r.buffer, _ = buffers.Get().(*buffer) // it has nothing else
+		r.buffer.in.Reset(r)
+	default:
+		r.buffer = &buffer{in: bufio.NewReaderSize(r, 256)}
+	}
+	return r.buffer
+}
+
+// release gives the buffer back.
+func (r *reader) release() {
+	if r.buffer != nil && r.client.watched {
+		r.buffer.in.Reset(nil)
+		buffers.Put(r.buffer)
+		r.buffer = nil
+	}
 }
 
 // message gives the next message, a text. Control frames in its midst are answered.
 func (r *reader) message() ([]byte, error) {
 	var text text
 	state := ws.StateServerSide
+	in, header := r.buffered().in, r.buffer.header[:]
 	for {
-		h, err := ws.ReadHeaderBuffer(r.in, r.header[:])
+		h, err := ws.ReadHeaderBuffer(in, header)
 		switch {
 		case errors.Is(err, ws.ErrHeaderLengthMSB), errors.Is(err, ws.ErrHeaderLengthUnexpected):
 			return nil, &closeError{code: ws.StatusProtocolError, reason: err.Error()}
@@ -88,10 +103,10 @@ func (r *reader) message() ([]byte, error) {
 		if h.OpCode == ws.OpBinary {
 			return nil, &closeError{code: ws.StatusUnsupportedData, reason: "a binary message, where JSON text is due"}
 		}
-		if h.Length > int64(r.maxMessage-len(text.bytes)) {
-			return nil, &closeError{code: ws.StatusMessageTooBig, reason: fmt.Sprintf("a message may have %d bytes", r.maxMessage)}
+		if h.Length > int64(r.client.handler.maxMessage-len(text.bytes)) {
+			return nil, &closeError{code: ws.StatusMessageTooBig, reason: fmt.Sprintf("a message may have %d bytes", r.client.handler.maxMessage)}
 		}
-		if err := text.read(r.in, h); err != nil {
+		if err := text.read(in, h); err != nil {
 			return nil, err
 		}
 		if h.Fin {
@@ -105,14 +120,14 @@ func (r *reader) message() ([]byte, error) {
 func (r *reader) control(h ws.Header) error {
 	var buffer [ws.MaxControlFramePayloadSize]byte
 	payload := buffer[:h.Length]
-	if err := readPayload(r.in, payload, h.Mask, 0); err != nil {
+	if err := readPayload(r.buffer.in, payload, h.Mask, 0); err != nil {
 		return err
 	}
 	switch {
 	case h.OpCode == ws.OpClose:
 		return closeFrame(payload)
 	case h.OpCode == ws.OpPing && !r.closing:
-		return r.out.write([][]byte{appendFrame(nil, ws.OpPong, payload)})
+		return r.client.out.write([][]byte{appendFrame(nil, ws.OpPong, payload)})
 	default: // a pong: that it came is all it says
 		return nil
 	}
@@ -133,66 +148,27 @@ func closeFrame(payload []byte) error {
 	return &closeError{code: code, byClient: true}
 }
 
-// Read reads from the connection, for the buffer. Whenever nothing has come for too long it asks whether the client
-// still lives.
-func (r *reader) Read(p []byte) (int, error) {
-	if len(r.early) > 0 {
-		n := copy(p, r.early)
+// Read reads from the connection, for the buffer.
+func (r *reader) Read(p []byte) (n int, err error) {
+	switch {
+	case len(r.early) > 0:
+		n = copy(p, r.early)
 		r.early = r.early[n:]
 		return n, nil
+	case r.between:
+		n, err = r.client.out.socket.TryRead(p)
+	default:
+		n, err = r.client.conn.Read(p)
 	}
-	for {
-		n, err := r.conn.Read(p)
-		if n > 0 {
-			r.heard()
-			return n, nil
-		}
-		if r.closing || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return 0, err
-		}
-		if err := r.ask(); err != nil {
-			return 0, err
-		}
+	if n > 0 {
+		r.client.heard()
+		return n, nil
 	}
+	switch {
+	case errors.Is(err, socket.ErrEmpty):
+		return 0, errDry
+	case !r.closing && errors.Is(err, os.ErrDeadlineExceeded): // nobody but wake sets one
+		return 0, r.client.over()
+	}
+	return 0, err
 }
-
-// heard notes that the client lives.
-func (r *reader) heard() {
-	if r.awaiting {
-		r.awaiting = false
-		r.wakeAt(r.pinged.Add(pingEvery))
-	}
-}
-
-// ask sends a ping when one is due, and ends the connection of a client that has not answered the last one. One that
-// reads slowly gets its ping behind all that it was sent before, so its pong proves nothing: that it takes bytes does.
-func (r *reader) ask() error {
-	if r.hub.Reason() != "" {
-		return errEnded
-	}
-	if r.out.behind() {
-		r.wakeAt(time.Now().Add(time.Second))
-		return nil
-	}
-	if r.awaiting {
-		r.hub.End(event.EndSlow)
-		return errEnded
-	}
-	if err := r.out.write([][]byte{appendFrame(nil, ws.OpPing, nil)}); err != nil {
-		return err
-	}
-	r.pinged, r.awaiting = time.Now(), true
-	r.wakeAt(r.pinged.Add(answerWait))
-	return nil
-}
-
-// wakeAt lets Read wait until t, or until the server ends the connection, which can happen at the same moment.
-func (r *reader) wakeAt(t time.Time) {
-	_ = r.conn.SetReadDeadline(t)
-	if r.hub.Reason() != "" {
-		r.wake()
-	}
-}
-
-// wake lets Read return at once; any goroutine may call it.
-func (r *reader) wake() { _ = r.conn.SetReadDeadline(time.Unix(1, 0)) }

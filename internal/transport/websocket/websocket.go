@@ -11,6 +11,7 @@ import (
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
+	"github.com/leatstream/leat/internal/transport/socket"
 )
 
 // A Handler answers GET /ws, /ws/{stream} and /ws/{stream}/{key} (path values "stream" and "key"). Connections
@@ -20,6 +21,9 @@ type Handler struct {
 	ingest     *ingest.Ingest
 	maxMessage int // bytes
 	logger     *slog.Logger
+	flats      map[*contract.Stream]*hub.Format
+	watcher    socket.Watcher
+	pulse      *pulse
 }
 
 // messageOverhead is what a message may have beside the largest data that the contract allows.
@@ -27,11 +31,13 @@ const messageOverhead = 8 << 10
 
 // New makes a Handler for the streams of a contract.
 func New(c *contract.Contract, h *hub.Hub, in *ingest.Ingest, logger *slog.Logger) *Handler {
-	largest := 0
+	handler := &Handler{hub: h, ingest: in, logger: logger, flats: map[*contract.Stream]*hub.Format{}, pulse: newPulse()}
 	for _, s := range c.Streams {
-		largest = max(largest, s.MaxEventBytes)
+		handler.maxMessage = max(handler.maxMessage, s.MaxEventBytes)
+		handler.flats[s] = flatFormat(s)
 	}
-	return &Handler{h, in, largest + messageOverhead, logger}
+	handler.maxMessage += messageOverhead
+	return handler
 }
 
 // ServeHTTP refuses with a problem what cannot become a connection, while HTTP still has words for it, and
@@ -65,12 +71,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// connect subscribes, upgrades, and leaves the connection to a goroutine of its own: net/http's has buffers and a
-// grown stack, which an idle connection should not cost.
+// connect subscribes, upgrades, and leaves the connection to itself: net/http's goroutine has buffers and a grown stack,
+// which an idle connection should not cost.
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, conn *hub.Connection, subprotocol string, sub *hub.Subscription) error {
-	c := &client{hub: conn, maxMessage: h.maxMessage, logger: h.logger}
-	c.out.hub = conn
-	begin, err := c.converse(context.WithoutCancel(r.Context()), h, subprotocol, sub)
+	c := &client{handler: h, hub: conn}
+	c.out.hub, c.out.lost = conn, c.lose
+	begin, err := c.converse(context.WithoutCancel(r.Context()), subprotocol, sub)
 	if err == nil {
 		err = c.upgrade(w, r, subprotocol)
 	}
@@ -78,7 +84,6 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, conn *hub.Conn
 		c.session.Close()
 		return err
 	}
-	err = c.begin(begin) // here, because it would grow the other stack
-	go c.run(err)
+	c.start(c.begin(begin))
 	return nil
 }

@@ -20,15 +20,15 @@ type writer struct {
 	hub    *hub.Connection // set once
 	conn   net.Conn        // set once
 	socket socket.Socket   // set once
+	lost   func(error)     // set once: tells the reading side that the connection is broken
 	finish atomic.Int64    // the Unix nanoseconds by which all writes must be done, 0 while there is no hurry
 
 	encrypted bool // set once: conn is TLS
 
-	mu     sync.Mutex // guards the fields below; held during writes to the socket, and first of all locks
-	vector net.Buffers
-	waited time.Time // when a write has last waited for the client
-	rest   []byte    // what is missing of a frame that a slow client has in part
-	broken error     // why nothing can be written any more
+	mu     sync.Mutex // guards the fields below; held during writes to the socket, and taken before a connection's lock
+	waited time.Time  // when a write has last waited for the client
+	rest   []byte     // what is missing of a frame that a slow client has in part
+	broken error      // why nothing can be written any more
 }
 
 var errSlow = errors.New("the client took nothing for too long")
@@ -73,11 +73,25 @@ func (w *writer) hurry() {
 	}
 }
 
-// write writes frames. A client that takes nothing for hub.SlowAfter is slow: its connection is ended, and there is
-// a moment left for a goodbye.
+// close writes the last frame: nothing follows it.
+func (w *writer) close(frame []byte) {
+	w.hurry()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = w.deliver([][]byte{frame}) // the client may be gone
+	w.broken = errEnded
+}
+
+// write writes frames.
 func (w *writer) write(frames [][]byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.deliver(frames)
+}
+
+// deliver writes frames. A client that takes nothing for hub.SlowAfter is slow: its connection is ended, and there is
+// a moment left for a goodbye. The caller has the lock.
+func (w *writer) deliver(frames [][]byte) error {
 	if w.broken != nil {
 		return w.broken
 	}
@@ -87,14 +101,12 @@ func (w *writer) write(frames [][]byte) error {
 	}
 	written, err := w.push(frames)
 	if err == nil {
-		if w.finish.Load() == 0 {
-			_ = w.conn.SetWriteDeadline(time.Time{}) // TryWrite heeds it too
-		}
 		return nil
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) || w.finish.Load() != 0 {
 		w.broken = err
-		_ = w.conn.Close() // so that the reading side notices
+		_ = w.conn.Close()
+		w.lost(err)
 		return err
 	}
 	w.rest = missing(frames, written)
@@ -103,50 +115,67 @@ func (w *writer) write(frames [][]byte) error {
 	return errSlow
 }
 
-// push writes as long as the client takes anything. It looks each quarter of hub.SlowAfter, since a deadline tells
-// that something was taken, but not when.
+// push writes what the socket takes at once, and waits if that is not all.
 func (w *writer) push(frames [][]byte) (written int, err error) {
-	w.vector = append(w.vector[:0], frames...)
-	defer clear(w.vector)
-	if w.encrypted {
-		return w.pushRecords()
+	written, err = w.socket.Try(frames)
+	if !errors.Is(err, hub.ErrFull) && !errors.Is(err, errors.ErrUnsupported) {
+		return written, err
 	}
-	rest := w.vector // WriteTo consumes it, and keeps w.vector's memory for the next time
+	if w.encrypted {
+		err = w.pushRecords(frames, &written)
+	} else {
+		err = w.pushRest(frames, &written)
+	}
+	if err == nil && w.finish.Load() == 0 {
+		_ = w.conn.SetWriteDeadline(time.Time{}) // TryWrite heeds it too
+	}
+	return written, err
+}
+
+// pushRest writes what is behind written as long as the client takes anything. It looks each quarter of hub.SlowAfter,
+// since a deadline tells that something was taken, but not when.
+func (w *writer) pushRest(frames [][]byte, written *int) error {
+	rest := make(net.Buffers, 0, len(frames)) // WriteTo consumes it, and frames are the caller's
+	skip := *written
+	for _, f := range frames {
+		n := min(skip, len(f))
+		rest, skip = append(rest, f[n:]), skip-n
+	}
 	begun := time.Now()
 	defer w.note(begun)
 	for progress := begun; ; {
 		w.allow(hub.SlowAfter / 4)
 		n, err := rest.WriteTo(w.conn) // writev where there are several
-		written += int(n)
+		*written += int(n)
 		switch {
 		case !errors.Is(err, os.ErrDeadlineExceeded), w.finish.Load() != 0:
-			return written, err
+			return err
 		case n > 0:
 			progress = time.Now()
 		case time.Since(progress) >= hub.SlowAfter:
-			return written, err
+			return err
 		}
 	}
 }
 
 // pushRecords gives each of TLS's records its own time: after a record that a deadline has cut, nothing more can be
 // written.
-func (w *writer) pushRecords() (written int, err error) {
+func (w *writer) pushRecords(frames [][]byte, written *int) error {
 	const record = 16 << 10 // the largest (RFC 8446, section 5.1)
-	for _, frame := range w.vector {
+	for _, frame := range frames {
 		for len(frame) > 0 {
 			begun := time.Now()
 			w.allow(hub.SlowAfter)
 			n, err := w.conn.Write(frame[:min(record, len(frame))])
 			w.note(begun)
-			written += n
+			*written += n
 			if err != nil {
-				return written, err
+				return err
 			}
 			frame = frame[n:]
 		}
 	}
-	return written, nil
+	return nil
 }
 
 // allow sets the socket's deadline, which hurry may make an earlier one.
