@@ -159,9 +159,11 @@ func (s *Subscriber) takePast(ctx context.Context, v *volume, last uint64, sure 
 	return true, nil
 }
 
-// behind is how many events the tail holds, or has held, behind a sequence.
-func (st *stream) behind(at uint64) uint64 {
+// behind is how many events the tail holds, or has held, behind what was written.
+func (s *Subscriber) behind() uint64 {
+	st := s.stream
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return st.tail.last - min(at, st.tail.last)
+	s.sent = s.at
+	return st.tail.last - min(s.at, st.tail.last)
 }

@@ -38,6 +38,7 @@ type Subscriber struct {
 	unsent  *unsent            // what the pump could not write
 	stopped atomic.Bool        // the client is gone
 	cancel  context.CancelFunc // ends what its goroutine waits for, nil while it has none; guarded by the stream's lock
+	sent    uint64             // where it was when it was woken, or had last written in a goroutine; guarded by the stream's lock
 	beatAt  int64              // the Unix nanoseconds at which a heartbeat is due; guarded by the stream's lock
 	inWheel bool               // guarded by the stream's lock
 	slot    int64              // where in the wheel; guarded, like seat, by the pump's lock
@@ -86,7 +87,7 @@ func (s *Subscriber) loop(ctx context.Context, w Writer, ended <-chan struct{}, 
 		case s.stopped.Load():
 			return context.Canceled
 		case s.connection.over.Load():
-			return s.control(w, event.NewEnd(s.stream.contract.Name, s.told, s.connection.Reason(), s.connection.ReconnectAfter(), time.Now()))
+			return s.end(w)
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
@@ -110,6 +111,16 @@ func (s *Subscriber) loop(ctx context.Context, w Writer, ended <-chan struct{}, 
 	}
 }
 
+// end writes the last there is to write on a connection that the server ends.
+func (s *Subscriber) end(w Writer) error {
+	if s.connection.pushed.Load() {
+		if err := w.Write(s.connection.takePushed()); err != nil {
+			return err
+		}
+	}
+	return s.control(w, event.NewEnd(s.stream.contract.Name, s.told, s.connection.Reason(), s.connection.ReconnectAfter(), time.Now()))
+}
+
 // errRests says that a loop's subscriber rests.
 var errRests = errors.New("nothing to do")
 
@@ -124,7 +135,10 @@ func fired(t *time.Timer) bool {
 
 // step does the next thing due; idle says that there is none.
 func (s *Subscriber) step(ctx context.Context, w Writer) (sent, idle bool, err error) {
-	if s.gap != nil {
+	switch {
+	case s.connection.pushed.Load():
+		return true, false, w.Write(s.connection.takePushed())
+	case s.gap != nil:
 		return true, false, s.control(w, s.takeGap())
 	}
 	var batch Batch
@@ -181,7 +195,7 @@ func (s *Subscriber) write(w Writer, batch Batch, newest *item, live bool) error
 	if live {
 		s.counters.seconds.Observe(time.Since(storedAt).Seconds())
 	}
-	s.counters.lag.Observe(float64(s.stream.behind(s.at)))
+	s.counters.lag.Observe(float64(s.behind()))
 	return nil
 }
 
@@ -210,7 +224,7 @@ func (s *Subscriber) reached() event.Position {
 func (s *Subscriber) wait(ctx context.Context, timeout <-chan time.Time, ended <-chan struct{}) bool {
 	st := s.stream
 	st.mu.Lock()
-	if st.reset != s.resets || !s.idle() || s.liveNow() {
+	if st.reset != s.resets || !s.idle() || s.liveNow() || s.hasPushes() {
 		st.mu.Unlock()
 		return false
 	}
@@ -231,9 +245,7 @@ func (s *Subscriber) wait(ctx context.Context, timeout <-chan time.Time, ended <
 		<-s.wake // woken at the same moment
 		return due
 	}
-	s.waiting = false
-	// Nobody woke it, so nothing that it wants has gone by: it is where the tail is.
-	s.at = max(s.at, st.woken)
+	s.claim(st.woken)
 	return due
 }
 

@@ -30,6 +30,8 @@ type Session struct {
 	streams map[string]subscriptions
 	count   int            // of subscriptions in streams
 	group   sync.WaitGroup // of the subscriptions whose events flow
+
+	endPushes func() // nil before AcceptPushes
 }
 
 // Subscriptions are those of one stream, by key; the whole stream is under the zero Key, and then alone.
@@ -84,6 +86,13 @@ func (s *Session) Open(ctx context.Context, sub hub.Subscription) (begin func() 
 	}, nil
 }
 
+// AcceptPushes lets events be pushed to the connection, which can be written to from now on; they come as replies to
+// nothing that was asked.
+func (s *Session) AcceptPushes() {
+	frame := s.framing.Frame
+	s.endPushes = s.conn.PushThrough(s.sender, func(dst []byte, e *event.Event) []byte { return frame(dst, appendReply(nil, e)) })
+}
+
 // Handle does what one message of the client asks, and answers it; what is wrong with a message is an answer too,
 // so an error means that the answer could not be sent. The reading side calls it for one message after the other;
 // that it blocks is the backpressure. ctx is the connection's: the subscriptions made live until it ends.
@@ -108,11 +117,14 @@ func (s *Session) Handle(ctx context.Context, message []byte) error {
 // Subscriptions is how many there are.
 func (s *Session) Subscriptions() int { return s.count }
 
-// Close ends the subscriptions and waits for their goroutines: at once where the client is gone, after each one's
+// Close ends the subscriptions and pushes, and waits for their goroutines: at once where the client is gone, after each one's
 // leat.end where the server has ended the connection (hub.Connection.Ended). No Handle may be running or follow.
 func (s *Session) Close() {
 	if s.conn.Reason() == "" {
 		s.stopAll()
+	}
+	if s.endPushes != nil {
+		s.endPushes()
 	}
 	s.group.Wait()
 	if s.opened != nil {

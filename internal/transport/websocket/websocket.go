@@ -11,6 +11,7 @@ import (
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
+	"github.com/leatstream/leat/internal/transport/leatv1"
 )
 
 // A Handler answers GET /ws, /ws/{stream} and /ws/{stream}/{key} (path values "stream" and "key"). Connections
@@ -56,6 +57,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, err)
 		return
 	}
+	conn.SetRemote(r.RemoteAddr)
 	if err := h.connect(w, r, conn, subprotocol, sub); err != nil {
 		conn.Close("error")
 		if p := problem.From(err); p.Kind == problem.Internal {
@@ -79,6 +81,9 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, conn *hub.Conn
 		return err
 	}
 	err = c.begin(begin) // here, because it would grow the other stack
+	if s, ok := c.session.(*leatv1.Session); ok {
+		s.AcceptPushes()
+	}
 	go c.run(err)
 	return nil
 }

@@ -1,0 +1,176 @@
+package hub
+
+import (
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/problem"
+)
+
+// What may wait to be written to one connection before it counts as one that does not keep up. However much one push
+// has, it is taken where nothing waits.
+const (
+	maxPushes     = 100
+	maxPushesSize = 64 << 10 // bytes of frames
+)
+
+// pushes are frames for one connection alone that wait to be written.
+type pushes struct {
+	frames [][]byte
+	bytes  int
+
+	// What follows is for a connection on which no subscriber writes them; see PushThrough.
+	writer  Writer
+	frame   func(dst []byte, e *event.Event) []byte
+	stopped bool
+	writing chan struct{} // closed when the goroutine that writes has ended; nil while there is none
+}
+
+// Push has events written to the connection, and to no other, among what its subscriptions get. They come in this
+// order and without ids, for they are in no log: who resumes does not get them again. It returns when they wait to be
+// written; the error is a problem where they do not.
+func (c *Connection) Push(events []*event.Event) error {
+	frame, err := c.framing(events)
+	if err != nil {
+		return err
+	}
+	frames, bytes := make([][]byte, len(events)), 0
+	for i, e := range events {
+		frames[i] = frame(nil, e)
+		bytes += len(frames[i])
+	}
+	writer, err := c.enqueue(frames, bytes)
+	if err == nil && writer != nil {
+		writer.nudge()
+	}
+	return err
+}
+
+// framing gives what makes frames of the events.
+func (c *Connection) framing(events []*event.Event) (func(dst []byte, e *event.Event) []byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.pushable(); err != nil {
+		return nil, err
+	}
+	if c.through() {
+		return c.pushes.frame, nil
+	}
+	s := c.subscribers[0]
+	for _, e := range events {
+		if name := s.stream.contract.Name; e.Stream != name {
+			return nil, problem.New(problem.Conflict, "connection %s is about stream %q alone, and this event is of stream %q", c.ID(), name, e.Stream)
+		}
+	}
+	return s.format.Event, nil
+}
+
+// pushable says why nothing can be pushed, nil where it can. The caller has the lock.
+func (c *Connection) pushable() error {
+	switch {
+	case c.reason != "", c.closed, c.through() && c.pushes.stopped:
+		return c.hub.noConnection(c.ID())
+	case c.through(), len(c.subscribers) > 0:
+		return nil
+	case c.left:
+		return c.hub.noConnection(c.ID())
+	}
+	return problem.New(problem.Conflict, "connection %s takes no events: it is an upload or one page of history, or it is only just being opened", c.ID())
+}
+
+func (c *Connection) through() bool { return c.pushes != nil && c.pushes.writer != nil }
+
+// enqueue adds frames to those that wait. The subscriber is who writes them, nil where a goroutine does.
+func (c *Connection) enqueue(frames [][]byte, bytes int) (*Subscriber, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.pushable(); err != nil {
+		return nil, err
+	}
+	if c.pushes == nil {
+		c.pushes = &pushes{}
+	}
+	p := c.pushes
+	if n := len(p.frames); n > 0 && (n+len(frames) > maxPushes || p.bytes+bytes > maxPushesSize) {
+		return nil, problem.New(problem.Unavailable, "connection %s does not keep up: %d events of %d bytes wait to be written to it, and at most %d "+
+			"of %d bytes do; nothing of this was sent, try again later", c.ID(), n, p.bytes, maxPushes, maxPushesSize)
+	}
+	p.frames = append(p.frames, frames...)
+	p.bytes += bytes
+	if !c.through() {
+		c.pushed.Store(true)
+		return c.subscribers[0], nil
+	}
+	if p.writing == nil {
+		p.writing = make(chan struct{})
+		go c.writePushed(p.writer, p.writing)
+	}
+	return nil, nil
+}
+
+// hasPushes tells whether something was pushed that the subscriber is to write; a page's has no connection.
+func (s *Subscriber) hasPushes() bool { return s.connection != nil && s.connection.pushed.Load() }
+
+// takePushed gives a subscriber what is to be written.
+func (c *Connection) takePushed() Batch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pushed.Store(false)
+	p := c.pushes
+	if p == nil {
+		return Batch{} // another subscriber was first
+	}
+	c.pushes = nil
+	return Batch{Frames: p.frames, Bytes: p.bytes}
+}
+
+// nudge makes a subscriber look for what was pushed. One that does not wait is on the move, and looks before it rests.
+func (s *Subscriber) nudge() {
+	st := s.stream
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	switch {
+	case !s.waiting:
+	case s.wake != nil:
+		s.rouse(st.woken)
+	default:
+		s.claim(st.woken)
+		go s.spin()
+	}
+}
+
+// PushThrough has what is pushed to the connection written by w, each event framed by frame, in a goroutine that lives
+// while there is something to write: for connections that have no subscriber, or several. stop refuses what is pushed
+// after it, and waits until all is written that was pushed before, or cannot be.
+func (c *Connection) PushThrough(w Writer, frame func(dst []byte, e *event.Event) []byte) (stop func()) {
+	p := &pushes{writer: w, frame: frame}
+	c.mu.Lock()
+	c.pushes = p
+	c.mu.Unlock()
+	return func() {
+		c.mu.Lock()
+		p.stopped = true
+		writing := p.writing
+		c.mu.Unlock()
+		if writing != nil {
+			<-writing
+		}
+	}
+}
+
+// writePushed writes what waits. A write that fails ends the connection by itself, and the rest has nowhere to go.
+func (c *Connection) writePushed(w Writer, done chan struct{}) {
+	defer close(done)
+	for failed := false; ; {
+		c.mu.Lock()
+		p := c.pushes
+		batch := Batch{Frames: p.frames, Bytes: p.bytes}
+		p.frames, p.bytes = nil, 0
+		if len(batch.Frames) == 0 {
+			p.writing = nil
+		}
+		c.mu.Unlock()
+		if len(batch.Frames) == 0 {
+			return
+		}
+		failed = failed || w.Write(batch) != nil
+	}
+}
