@@ -170,11 +170,15 @@ func (c *Connections) push(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	home, err := one.Home()
+	if err != nil {
+		return err
+	}
 	body, err := readJSON(w, r)
 	if err != nil {
 		return err
 	}
-	events, err := c.ingest.DecodePushed(body, home(one))
+	events, err := c.ingest.DecodePushed(body, home)
 	if err != nil {
 		return err
 	}
@@ -183,17 +187,6 @@ func (c *Connections) push(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-// home is the stream that a connection's subscriptions are of, empty where they are of none or several.
-func home(c *hub.Connection) (stream string) {
-	for _, s := range c.Look().Subscriptions {
-		if stream != "" && s.Stream != stream {
-			return ""
-		}
-		stream = s.Stream
-	}
-	return stream
 }
 
 // readJSON reads a body. That it must say what it is keeps pages of other origins out: a browser asks before it sends

@@ -13,7 +13,7 @@ import (
 	"github.com/leatstream/leat/internal/problem"
 )
 
-// Connection finds an open connection by its id; the error is a problem (404).
+// Connection finds an open connection by its id; the error is a problem (404). One that the server ends counts as gone.
 func (h *Hub) Connection(id string) (*Connection, error) {
 	number, ok := h.number(id)
 	if !ok {
@@ -22,7 +22,7 @@ func (h *Hub) Connection(id string) (*Connection, error) {
 	h.mu.Lock()
 	c := h.connections[number]
 	h.mu.Unlock()
-	if c == nil {
+	if c == nil || c.over.Load() {
 		return nil, h.noConnection(id)
 	}
 	return c, nil
@@ -39,7 +39,7 @@ func (h *Hub) number(id string) (uint64, bool) {
 	return number, ours && err == nil && strconv.FormatUint(number, 36) == digits
 }
 
-// Connections gives the open connections in the order in which they came, behind the one with an id (which may have
+// Connections gives the connections that are open, and not about to end, in the order in which they came, behind the one with an id (which may have
 // gone meanwhile); empty: all of them.
 func (h *Hub) Connections(after string) ([]*Connection, error) {
 	var from uint64
@@ -52,7 +52,7 @@ func (h *Hub) Connections(after string) ([]*Connection, error) {
 	h.mu.Lock() // for no longer than copying takes
 	all := make([]*Connection, 0, len(h.connections))
 	for number, c := range h.connections {
-		if number > from {
+		if number > from && !c.over.Load() {
 			all = append(all, c)
 		}
 	}

@@ -44,6 +44,24 @@ func (c *Connection) Push(events []*event.Event) error {
 	return err
 }
 
+// Home is the stream that events without one are of: that of the connection's subscriptions, empty where there are none,
+// or of several. The error is a problem where nothing can be pushed.
+func (c *Connection) Home() (stream string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.pushable(); err != nil {
+		return "", err
+	}
+	for _, s := range c.subscribers {
+		name := s.stream.contract.Name
+		if stream != "" && name != stream {
+			return "", nil
+		}
+		stream = name
+	}
+	return stream, nil
+}
+
 // framing gives what makes frames of the events.
 func (c *Connection) framing(events []*event.Event) (func(dst []byte, e *event.Event) []byte, error) {
 	c.mu.Lock()

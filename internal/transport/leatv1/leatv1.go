@@ -120,11 +120,11 @@ func (s *Session) Subscriptions() int { return s.count }
 // Close ends the subscriptions and pushes, and waits for their goroutines: at once where the client is gone, after each one's
 // leat.end where the server has ended the connection (hub.Connection.Ended). No Handle may be running or follow.
 func (s *Session) Close() {
-	if s.conn.Reason() == "" {
-		s.stopAll()
-	}
 	if s.endPushes != nil {
 		s.endPushes()
+	}
+	if s.conn.Reason() == "" {
+		s.stopAll()
 	}
 	s.group.Wait()
 	if s.opened != nil {
