@@ -30,11 +30,13 @@ type Connection struct {
 	reason      event.EndReason
 	closed      bool
 	left        bool // a subscriber has
+	stopped     bool // pusher takes no more
 	subscribers []*Subscriber
 	whenEnded   func()
 	ended       chan struct{}  // nil until somebody asks for it: most connections are idle, and it is half their size
 	remote      netip.AddrPort // zero where it is not known; the text would be larger
-	pushes      *pushes        // nil until it is needed
+	pushes      *pushes        // nil while nothing waits
+	pusher      Pusher         // nil where a subscriber writes what is pushed
 }
 
 // Connect registers a connection. It refuses (problem.Draining) while the hub drains. The caller must Close it.

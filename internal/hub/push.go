@@ -16,12 +16,15 @@ const (
 type pushes struct {
 	frames [][]byte
 	bytes  int
+	// writing is closed when all is written; nil where a subscriber writes.
+	writing chan struct{}
+}
 
-	// What follows is for a connection on which no subscriber writes them; see PushThrough.
-	writer  Writer
-	frame   func(dst []byte, e *event.Event) []byte
-	stopped bool
-	writing chan struct{} // closed when the goroutine that writes has ended; nil while there is none
+// A Pusher writes what is pushed to a connection that has no subscriber, or several.
+type Pusher interface {
+	Writer
+	// AppendPushed appends the frame of an event that is pushed.
+	AppendPushed(dst []byte, e *event.Event) []byte
 }
 
 // Push has events written to the connection, and to no other, among what its subscriptions get. They come in this
@@ -69,8 +72,8 @@ func (c *Connection) framing(events []*event.Event) (func(dst []byte, e *event.E
 	if err := c.pushable(); err != nil {
 		return nil, err
 	}
-	if c.through() {
-		return c.pushes.frame, nil
+	if c.pusher != nil {
+		return c.pusher.AppendPushed, nil
 	}
 	s := c.subscribers[0]
 	for _, e := range events {
@@ -84,17 +87,15 @@ func (c *Connection) framing(events []*event.Event) (func(dst []byte, e *event.E
 // pushable says why nothing can be pushed, nil where it can. The caller has the lock.
 func (c *Connection) pushable() error {
 	switch {
-	case c.reason != "", c.closed, c.through() && c.pushes.stopped:
+	case c.reason != "", c.closed, c.stopped:
 		return c.hub.noConnection(c.ID())
-	case c.through(), len(c.subscribers) > 0:
+	case c.pusher != nil, len(c.subscribers) > 0:
 		return nil
 	case c.left:
 		return c.hub.noConnection(c.ID())
 	}
 	return problem.New(problem.Conflict, "connection %s takes no events: it is an upload or one page of history, or it is only just being opened", c.ID())
 }
-
-func (c *Connection) through() bool { return c.pushes != nil && c.pushes.writer != nil }
 
 // enqueue adds frames to those that wait. The subscriber is who writes them, nil where a goroutine does.
 func (c *Connection) enqueue(frames [][]byte, bytes int) (*Subscriber, error) {
@@ -113,13 +114,13 @@ func (c *Connection) enqueue(frames [][]byte, bytes int) (*Subscriber, error) {
 	}
 	p.frames = append(p.frames, frames...)
 	p.bytes += bytes
-	if !c.through() {
+	if c.pusher == nil {
 		c.pushed.Store(true)
 		return c.subscribers[0], nil
 	}
 	if p.writing == nil {
 		p.writing = make(chan struct{})
-		go c.writePushed(p.writer, p.writing)
+		go c.writePushed(p.writing)
 	}
 	return nil, nil
 }
@@ -155,27 +156,31 @@ func (s *Subscriber) nudge() {
 	}
 }
 
-// PushThrough has what is pushed to the connection written by w, each event framed by frame, in a goroutine that lives
-// while there is something to write: for connections that have no subscriber, or several. stop refuses what is pushed
-// after it, and waits until all is written that was pushed before, or cannot be.
-func (c *Connection) PushThrough(w Writer, frame func(dst []byte, e *event.Event) []byte) (stop func()) {
-	p := &pushes{writer: w, frame: frame}
+// PushThrough has what is pushed to the connection written by p, in a goroutine that lives while there is something to
+// write. The caller must StopPushes.
+func (c *Connection) PushThrough(p Pusher) {
 	c.mu.Lock()
-	c.pushes = p
+	defer c.mu.Unlock()
+	c.pusher = p
+}
+
+// StopPushes ends what PushThrough began: it refuses what is pushed from now on, and waits until all is written that was
+// pushed before, or cannot be.
+func (c *Connection) StopPushes() {
+	c.mu.Lock()
+	c.stopped = true
+	var writing chan struct{}
+	if c.pushes != nil {
+		writing = c.pushes.writing
+	}
 	c.mu.Unlock()
-	return func() {
-		c.mu.Lock()
-		p.stopped = true
-		writing := p.writing
-		c.mu.Unlock()
-		if writing != nil {
-			<-writing
-		}
+	if writing != nil {
+		<-writing
 	}
 }
 
 // writePushed writes what waits. A write that fails ends the connection by itself, and the rest has nowhere to go.
-func (c *Connection) writePushed(w Writer, done chan struct{}) {
+func (c *Connection) writePushed(done chan struct{}) {
 	defer close(done)
 	for failed := false; ; {
 		c.mu.Lock()
@@ -183,12 +188,12 @@ func (c *Connection) writePushed(w Writer, done chan struct{}) {
 		batch := Batch{Frames: p.frames, Bytes: p.bytes}
 		p.frames, p.bytes = nil, 0
 		if len(batch.Frames) == 0 {
-			p.writing = nil
+			c.pushes = nil
 		}
 		c.mu.Unlock()
 		if len(batch.Frames) == 0 {
 			return
 		}
-		failed = failed || w.Write(batch) != nil
+		failed = failed || c.pusher.Write(batch) != nil
 	}
 }

@@ -171,6 +171,9 @@ func TestNothingIsPushedWhereNothingIsSubscribed(t *testing.T) {
 	})
 }
 
+// AppendPushed makes a client a hub.Pusher.
+func (c *client) AppendPushed(dst []byte, e *event.Event) []byte { return frames.Event(dst, e) }
+
 func TestPushesThroughAWriterOfTheirOwnAreWrittenInOrderUntilTheyAreStopped(t *testing.T) {
 	inBubble(t, "ticks", hub.Options{}, func(b *bench) {
 		connection, err := b.hub.Connect(contract.WebSocket)
@@ -179,7 +182,7 @@ func TestPushesThroughAWriterOfTheirOwnAreWrittenInOrderUntilTheyAreStopped(t *t
 		}
 		defer connection.Close("client")
 		c := &client{bench: b, connection: connection}
-		stop := connection.PushThrough(c, frames.Event)
+		connection.PushThrough(c)
 		c.push("p1", "p2")
 		c.want("at once", "p1 p2")
 		resume := c.stall()
@@ -188,7 +191,7 @@ func TestPushesThroughAWriterOfTheirOwnAreWrittenInOrderUntilTheyAreStopped(t *t
 		c.push("p4", strings.Repeat("x", 64<<10))
 		c.wantRefused(problem.Unavailable, "p5")
 		stopped := make(chan struct{})
-		go func() { stop(); close(stopped) }()
+		go func() { connection.StopPushes(); close(stopped) }()
 		synctest.Wait()
 		c.wantRefused(problem.NotFound, "p5")
 		resume()

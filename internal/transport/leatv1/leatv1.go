@@ -30,8 +30,6 @@ type Session struct {
 	streams map[string]subscriptions
 	count   int            // of subscriptions in streams
 	group   sync.WaitGroup // of the subscriptions whose events flow
-
-	endPushes func() // nil before AcceptPushes
 }
 
 // Subscriptions are those of one stream, by key; the whole stream is under the zero Key, and then alone.
@@ -88,9 +86,15 @@ func (s *Session) Open(ctx context.Context, sub hub.Subscription) (begin func() 
 
 // AcceptPushes lets events be pushed to the connection, which can be written to from now on; they come as replies to
 // nothing that was asked.
-func (s *Session) AcceptPushes() {
-	frame := s.framing.Frame
-	s.endPushes = s.conn.PushThrough(s.sender, func(dst []byte, e *event.Event) []byte { return frame(dst, appendReply(nil, e)) })
+func (s *Session) AcceptPushes() { s.conn.PushThrough(pusher{s}) }
+
+// A pusher is a session, for the hub to write to.
+type pusher struct{ *Session }
+
+func (p pusher) Write(b hub.Batch) error { return p.sender.Write(b) }
+
+func (p pusher) AppendPushed(dst []byte, e *event.Event) []byte {
+	return p.framing.Frame(dst, appendReply(nil, e))
 }
 
 // Handle does what one message of the client asks, and answers it; what is wrong with a message is an answer too,
@@ -120,9 +124,7 @@ func (s *Session) Subscriptions() int { return s.count }
 // Close ends the subscriptions and pushes, and waits for their goroutines: at once where the client is gone, after each one's
 // leat.end where the server has ended the connection (hub.Connection.Ended). No Handle may be running or follow.
 func (s *Session) Close() {
-	if s.endPushes != nil {
-		s.endPushes()
-	}
+	s.conn.StopPushes()
 	if s.conn.Reason() == "" {
 		s.stopAll()
 	}
