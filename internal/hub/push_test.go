@@ -76,7 +76,7 @@ func TestWhatIsPushedWaitsForWhatIsOnItsWay(t *testing.T) {
 		resume()
 		got := c.got()
 		var events, pushes []string
-		for _, word := range strings.Fields(got) {
+		for word := range strings.FieldsSeq(got) {
 			if strings.HasPrefix(word, "p") {
 				pushes = append(pushes, word)
 			} else {
