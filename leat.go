@@ -92,7 +92,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 		s.ingest.Add(declared, streams[i])
 	}
 	s.grpc = grpc.New(s.hub, s.ingest, c, o.logger)
-	s.admin = admin.New(registry, s.Ready)
+	s.admin = admin.New(registry, s.Ready, admin.NewConnections(s.hub, s.ingest, c.StreamNames()))
 	s.public = s.routes(rule)
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -107,7 +107,8 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 // are not to be trusted to encode their keys.
 func (s *Server) Handler() http.Handler { return s.public }
 
-// AdminHandler is the admin listener: metrics, profiles and health. It is not for the public.
+// AdminHandler is the admin listener: metrics, profiles, health, and the connections, which it can end and push events
+// to. It is not for the public.
 func (s *Server) AdminHandler() http.Handler { return s.admin }
 
 // ServeGRPC serves the gRPC services on a listener of their own, at half the cost per message, until Close.

@@ -32,6 +32,8 @@ const (
 	EndDrain       EndReason = "drain"       // the node is shutting down
 	EndSlow        EndReason = "slow"        // a write made no progress for 10 s
 	EndUnavailable EndReason = "unavailable" // the event log does not answer
+	// EndDisconnected: an operator or a backend has ended the connection.
+	EndDisconnected EndReason = "disconnected"
 )
 
 // Gap is the data of a leat.gap: the events after After up to and including ResumedAfter will not come.

@@ -1,4 +1,4 @@
-// Package admin serves what operators look at: health, metrics and profiles.
+// Package admin serves what operators and backends use: health, metrics, profiles, and the connections.
 package admin
 
 import (
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/leatstream/leat/internal/problem"
@@ -14,8 +15,9 @@ import (
 )
 
 // New makes the admin listener's handler; ready says whether the server should get requests.
-func New(metrics prometheus.Gatherer, ready func(context.Context) error) http.Handler {
+func New(metrics prometheus.Gatherer, ready func(context.Context) error, c *Connections) http.Handler {
 	mux := http.NewServeMux()
+	c.handle(mux)
 	mux.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
@@ -27,10 +29,14 @@ func New(metrics prometheus.Gatherer, ready func(context.Context) error) http.Ha
 	mux.Handle("/readyz", health)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, problem.New(problem.NotFound,
-			"nothing is at %s; there are /metrics, /debug/pprof/, /healthz and /readyz", r.URL.Path))
+			"nothing is at %s%s; there are %s, /debug/pprof/ and /connections/{id}/events", r.URL.Path,
+			problem.DidYouMean(r.URL.Path, places), strings.Join(places, ", ")))
 	})
 	return mux
 }
+
+// places are where requests are answered, but for those with an id.
+var places = []string{"/connections", "/connections/{id}", "/metrics", "/healthz", "/readyz"}
 
 // readyTimeout bounds how long the event log may take before the server counts as not ready.
 const readyTimeout = 2 * time.Second

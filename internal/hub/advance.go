@@ -78,9 +78,11 @@ func (s *Subscriber) takeGap() *event.Event {
 	return event.NewGap(s.stream.contract.Name, g.asked, g.to, g.reason, time.Now())
 }
 
-// behind is how many events the tail holds, or has held, behind a sequence.
-func (st *stream) behind(at uint64) uint64 {
+// behind is how many events the tail holds, or has held, behind what was written.
+func (s *Subscriber) behind() uint64 {
+	st := s.stream
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return st.tail.last - min(at, st.tail.last)
+	s.sent = s.at
+	return st.tail.last - min(s.at, st.tail.last)
 }

@@ -242,3 +242,19 @@ func (c *client) want(what, want string) {
 func all() hub.Params { yes := "true"; return hub.Params{AllKeys: &yes} }
 
 func from(after string) hub.Params { p := all(); p.After = &after; return p }
+
+// The list of a node with many connections keeps the hub's lock no longer than copying takes.
+func BenchmarkConnections(b *testing.B) {
+	h := hub.New(hub.Options{})
+	for range 20_000 {
+		if _, err := h.Connect(contract.SSE); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if all, err := h.Connections(""); err != nil || len(all) != 20_000 {
+			b.Fatal(len(all), err)
+		}
+	}
+}

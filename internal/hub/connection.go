@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -18,17 +19,24 @@ import (
 // gRPC stream.
 type Connection struct {
 	hub       *Hub
-	id        string
+	number    uint64 // among those of this process, from 1
 	transport contract.Transport
-	over      atomic.Bool   // the server ends it
+	since     int64         // Unix nanoseconds
 	wait      time.Duration // see ReconnectAfter
+	over      atomic.Bool   // the server ends it
+	pushed    atomic.Bool   // pushes has something for a subscriber to write
 
 	mu          sync.Mutex // guards the fields below
 	reason      event.EndReason
 	closed      bool
+	left        bool // a subscriber has
+	stopped     bool // pusher takes no more
 	subscribers []*Subscriber
 	whenEnded   func()
-	ended       chan struct{} // nil until somebody asks for it: most connections are idle, and it is half their size
+	ended       chan struct{}  // nil until somebody asks for it: most connections are idle, and it is half their size
+	remote      netip.AddrPort // zero where it is not known; the text would be larger
+	pushes      *pushes        // nil while nothing waits
+	pusher      Pusher         // nil where a subscriber writes what is pushed
 }
 
 // Connect registers a connection. It refuses (problem.Draining) while the hub drains. The caller must Close it.
@@ -41,11 +49,12 @@ func (h *Hub) Connect(transport contract.Transport) (*Connection, error) {
 	h.connected++
 	c := &Connection{
 		hub:       h,
-		id:        strconv.FormatUint(h.connected, 36),
+		number:    h.connected,
 		transport: transport,
+		since:     time.Now().UnixNano(),
 		wait:      reconnectAfter(),
 	}
-	h.connections[c] = struct{}{}
+	h.connections[c.number] = c
 	h.metrics.connections.WithLabelValues(string(transport)).Inc()
 	return c, nil
 }
@@ -56,8 +65,20 @@ func errDraining() error {
 	return p
 }
 
-// ID names the connection in logs.
-func (c *Connection) ID() string { return c.id }
+// ID names the connection, in logs and to whoever looks after it or pushes to it. No other process gives the same one.
+func (c *Connection) ID() string { return c.hub.process + strconv.FormatUint(c.number, 36) }
+
+// SetRemote says who is on the other side: an IP address and a port, as http.Request.RemoteAddr has it. Anything else
+// counts as unknown.
+func (c *Connection) SetRemote(address string) {
+	remote, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return // a socket of another kind, or a middleware's own idea of it
+	}
+	c.mu.Lock()
+	c.remote = remote
+	c.mu.Unlock()
+}
 
 // Ended is closed when the server ends the connection: each subscriber's Run then writes its leat.end and returns,
 // and the transport closes.
@@ -114,6 +135,7 @@ func (c *Connection) forget(s *Subscriber) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.left = true
 	if i := slices.Index(c.subscribers, s); i >= 0 {
 		c.subscribers = slices.Delete(c.subscribers, i, i+1)
 	}
@@ -137,11 +159,15 @@ func (c *Connection) how() string {
 	return "client"
 }
 
-// Close forgets the connection; how tells the metrics why it is gone: "client", "drain", "slow", "error".
+// Close forgets the connection; how tells the metrics why it is gone: "client", "drain", "slow", "error"; one that
+// was disconnected is "disconnected", whatever its transport makes of that.
 func (c *Connection) Close(how string) {
 	c.mu.Lock()
 	again := c.closed
 	c.closed = true
+	if c.reason == event.EndDisconnected {
+		how = string(c.reason)
+	}
 	c.mu.Unlock()
 	if again {
 		return
@@ -151,7 +177,7 @@ func (c *Connection) Close(how string) {
 	h.metrics.ended.WithLabelValues(string(c.transport), how).Inc()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.connections, c)
+	delete(h.connections, c.number)
 	if h.isDraining() && len(h.connections) == 0 {
 		h.gone()
 	}
@@ -178,7 +204,7 @@ func (h *Hub) Drain(ctx context.Context, over time.Duration) error {
 		close(h.draining)
 	}
 	connections := make([]*Connection, 0, len(h.connections))
-	for c := range h.connections {
+	for _, c := range h.connections {
 		connections = append(connections, c)
 	}
 	if len(connections) == 0 {

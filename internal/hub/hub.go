@@ -3,6 +3,7 @@ package hub
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,10 +55,11 @@ type Hub struct {
 	draining chan struct{} // closed when Drain begins
 	turn     atomic.Uint64 // whose pump's turn it is to get a subscriber
 	empty    chan struct{} // closed when the last connection has gone, draining
+	process  string        // what the ids of its connections begin with
 
-	mu          sync.Mutex // guards the fields below; taken before no other lock
-	connections map[*Connection]struct{}
-	connected   uint64 // how many there ever were
+	mu          sync.Mutex             // guards the fields below; taken before no other lock
+	connections map[uint64]*Connection // by number
+	connected   uint64                 // how many there ever were
 }
 
 // New makes a hub of no streams yet.
@@ -68,7 +70,8 @@ func New(o Options) *Hub {
 		streams:     map[string]*stream{},
 		draining:    make(chan struct{}),
 		empty:       make(chan struct{}),
-		connections: map[*Connection]struct{}{},
+		process:     strings.ToLower(rand.Text()[:6]) + "-",
+		connections: map[uint64]*Connection{},
 	}
 	// Half the cores: a pump that takes longer for a pass carries more with each write. On two, with 400 events/s to 1,000
 	// subscribers, one took 2.5 µs of CPU per delivery and two took 3.1, and its p99 was 26 ms against 41.

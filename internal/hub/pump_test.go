@@ -271,3 +271,56 @@ func BenchmarkPump(b *testing.B) {
 		})
 	}
 }
+
+// A written is a writer that hands on what it is given.
+type written chan string
+
+func (w written) Write(b Batch) error { _, err := w.TryWrite(b); return err }
+
+func (w written) TryWrite(b Batch) (int, error) {
+	for _, frame := range b.Frames {
+		w <- string(frame)
+	}
+	return b.Bytes, nil
+}
+
+// What is pushed while a subscriber is on the move, or in the moment after it has looked, is written before it rests.
+func TestWhatIsPushedWhileASubscriberGoesToRestIsWritten(t *testing.T) {
+	e := testItem(7).Event
+	e.Stream = "ticks"
+	push := func(t *testing.T, s *Subscriber) {
+		s.connection.subscribers = []*Subscriber{s}
+		if err := s.connection.Push([]*event.Event{&e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("pumped", func(t *testing.T) {
+		st, p, _ := pumped(t, 1, filter{})
+		s, out := st.all[0], make(written, 2)
+		s.try = out
+		st.append(entries(st, 1)) // queues it
+		push(t, s)
+		p.pass()
+		for {
+			select {
+			case got := <-out:
+				if got == string(plain.Event(nil, &e)) {
+					return
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("what was pushed is not written")
+			}
+		}
+	})
+	t.Run("in a goroutine", func(t *testing.T) {
+		st, _, _ := pumped(t, 1, filter{})
+		s := st.all[0]
+		s.wake, s.waiting = make(chan struct{}, 1), false
+		push(t, s)
+		over := make(chan time.Time, 1)
+		over <- time.Now()
+		if s.wait(t.Context(), over, nil) {
+			t.Error("it rested until its time was over")
+		}
+	})
+}

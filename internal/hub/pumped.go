@@ -64,6 +64,9 @@ func (s *Subscriber) interrupted() bool {
 	return s.connection.over.Load() || s.stopped.Load()
 }
 
+// diverted tells whether what is due is no matter for a pump: it is over, or something was pushed.
+func (s *Subscriber) diverted() bool { return s.interrupted() || s.hasPushes() }
+
 // spin moves a subscriber that was started in a goroutine of its own, until a pump can do so, or to its end.
 func (s *Subscriber) spin() {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -77,6 +77,7 @@ func (st *stream) join(s *Subscriber) {
 	st.mu.Lock()
 	st.count++
 	s.resets = st.reset
+	s.sent = s.at
 	if s.filter.all() {
 		s.place = len(st.all)
 		st.all = append(st.all, s)
@@ -96,7 +97,7 @@ func (st *stream) join(s *Subscriber) {
 func (st *stream) standLive(s *Subscriber) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	s.at, s.resets = st.tail.last, st.reset
+	s.at, s.sent, s.resets = st.tail.last, st.tail.last, st.reset
 }
 
 // leave takes a subscriber out of the index.
@@ -265,11 +266,18 @@ func (s *Subscriber) rouse(from uint64) {
 	if !s.waiting {
 		return
 	}
-	s.waiting = false
-	s.at = max(s.at, from)
+	s.claim(from)
 	if s.wake != nil {
 		s.wake <- struct{}{} // has room: it is filled once per wait
 		return
 	}
 	s.pump.push(s)
+}
+
+// claim makes a subscriber that waits the caller's, who has the stream's lock. Nothing that it wants is at or before
+// from: where nobody woke it, that is up to where all have been woken.
+func (s *Subscriber) claim(from uint64) {
+	s.waiting = false
+	s.at = max(s.at, from)
+	s.sent = s.at
 }

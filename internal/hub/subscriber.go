@@ -40,6 +40,7 @@ type Subscriber struct {
 	unsent  *unsent            // what the pump could not write
 	stopped atomic.Bool        // the client is gone
 	cancel  context.CancelFunc // ends what its goroutine waits for, nil while it has none; guarded by the stream's lock
+	sent    uint64             // where it was when it was woken, or had last written in a goroutine; guarded by the stream's lock
 	beatAt  int64              // the Unix nanoseconds at which a heartbeat is due; guarded by the stream's lock
 	inWheel bool               // guarded by the stream's lock
 	seat    wheel.Seat         // guarded by the pump's lock
@@ -87,7 +88,7 @@ func (s *Subscriber) loop(ctx context.Context, w Writer, ended <-chan struct{}, 
 		case s.stopped.Load():
 			return context.Canceled
 		case s.connection.over.Load():
-			return s.control(w, event.NewEnd(s.stream.contract.Name, s.told, s.connection.Reason(), s.connection.ReconnectAfter(), time.Now()))
+			return s.end(w)
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
@@ -111,6 +112,16 @@ func (s *Subscriber) loop(ctx context.Context, w Writer, ended <-chan struct{}, 
 	}
 }
 
+// end writes the last there is to write on a connection that the server ends.
+func (s *Subscriber) end(w Writer) error {
+	if s.connection.pushed.Load() {
+		if err := w.Write(s.connection.takePushed()); err != nil {
+			return err
+		}
+	}
+	return s.control(w, event.NewEnd(s.stream.contract.Name, s.told, s.connection.Reason(), s.connection.ReconnectAfter(), time.Now()))
+}
+
 // errRests says that a loop's subscriber rests.
 var errRests = errors.New("nothing to do")
 
@@ -125,7 +136,10 @@ func fired(t *time.Timer) bool {
 
 // step does the next thing due; idle says that there is none.
 func (s *Subscriber) step(ctx context.Context, w Writer) (sent, idle bool, err error) {
-	if s.gap != nil {
+	switch {
+	case s.connection.pushed.Load():
+		return true, false, w.Write(s.connection.takePushed())
+	case s.gap != nil:
 		return true, false, s.control(w, s.takeGap())
 	}
 	var batch Batch
@@ -191,7 +205,7 @@ func (s *Subscriber) wrote(events, bytes int, told event.Position) {
 	s.told = told
 	s.counters.delivered.Add(float64(events))
 	s.counters.bytes.Add(float64(bytes))
-	s.counters.lag.Observe(float64(s.stream.behind(s.at)))
+	s.counters.lag.Observe(float64(s.behind()))
 }
 
 // control sends a control event, and takes note of the position that it tells.
@@ -219,7 +233,7 @@ func (s *Subscriber) reached() event.Position {
 func (s *Subscriber) wait(ctx context.Context, timeout <-chan time.Time, ended <-chan struct{}) bool {
 	st := s.stream
 	st.mu.Lock()
-	if st.reset != s.resets || !s.idle() || s.liveNow() {
+	if st.reset != s.resets || !s.idle() || s.liveNow() || s.hasPushes() {
 		st.mu.Unlock()
 		return false
 	}
@@ -240,9 +254,7 @@ func (s *Subscriber) wait(ctx context.Context, timeout <-chan time.Time, ended <
 		<-s.wake // woken at the same moment
 		return due
 	}
-	s.waiting = false
-	// Nobody woke it, so nothing that it wants has gone by: it is where the tail is.
-	s.at = max(s.at, st.woken)
+	s.claim(st.woken)
 	return due
 }
 

@@ -72,8 +72,6 @@ func (p *pump) claim(s *Subscriber, now time.Time) bool {
 		return false
 	}
 	s.inWheel = false
-	s.waiting = false
-	// Nobody woke it, so nothing that it wants has gone by: it is where the tail is.
-	s.at = max(s.at, st.woken)
+	s.claim(st.woken)
 	return true
 }

@@ -17,7 +17,7 @@ import (
 // and the line of the reference, and fields stand in the order of all of these.
 type Settings struct {
 	Listen         Address       `name:"listen" value:"ADDRESS" default:"127.0.0.1:8080" help:"Serve the public API here: HOST:PORT, where port 0 picks a free one, or off."`
-	ListenAdmin    Address       `name:"listen-admin" value:"ADDRESS" default:"127.0.0.1:8081" help:"Serve metrics, profiles and health here, or off."`
+	ListenAdmin    Address       `name:"listen-admin" value:"ADDRESS" default:"127.0.0.1:8081" help:"Serve metrics, profiles, health and connections here, or off."`
 	ListenGRPC     Address       `name:"listen-grpc" value:"ADDRESS" default:"127.0.0.1:8082" help:"Serve gRPC on its own transport here, or off; the public address has it too."`
 	Data           string        `name:"data" value:"DIR" default:"./leat-data" help:"Keep the event log in this folder."`
 	Drain          time.Duration `name:"drain" value:"DURATION" default:"20s" help:"Spread the goodbyes of a shutdown over this long."`

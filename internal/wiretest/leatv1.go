@@ -50,7 +50,7 @@ func (s Subscription) subscribe() []byte {
 	return text
 }
 
-// v1Reader reads one subscription of a leat.v1 connection.
+// v1Reader reads one subscription of a leat.v1 connection, and what is pushed to it.
 type v1Reader struct {
 	messages
 
@@ -107,6 +107,9 @@ func (r *v1Reader) Next(ctx context.Context) (Event, error) {
 		if err != nil {
 			return Event{}, err
 		}
+		if bytes.HasPrefix(text, []byte(`{"op":"reply","stream":`)) {
+			return parsePushed(text)
+		}
 		if !bytes.HasPrefix(text, []byte(`{"op":"event","stream":`)) {
 			return Event{}, fmt.Errorf("not an event: %s", text)
 		}
@@ -121,6 +124,18 @@ func (r *v1Reader) Next(ctx context.Context) (Event, error) {
 			return e, nil
 		}
 	}
+}
+
+// parsePushed reads a reply that answers nothing: no ref, and no id.
+func parsePushed(text []byte) (Event, error) {
+	head, data, ok := bytes.Cut(text, []byte(`,"data":`))
+	var e struct{ Op, Stream, Key, Type string }
+	d := json.NewDecoder(bytes.NewReader(append(bytes.Clone(head), '}')))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil || !ok || !json.Valid(bytes.TrimSuffix(data, []byte("}"))) {
+		return Event{}, fmt.Errorf("not an event that was pushed: %s (%w)", text, err)
+	}
+	return Event{Stream: e.Stream, Key: e.Key, Type: e.Type, Data: string(bytes.TrimSuffix(data, []byte("}")))}, nil
 }
 
 func (r *v1Reader) Start() string  { return r.start }

@@ -36,6 +36,7 @@ func (s *service) exchange(ctx context.Context, stream grpcgo.ServerStream, conn
 	if err := stream.SendHeader(metadata.MD{}); err != nil {
 		return err
 	}
+	session.AcceptPushes()
 	messages := receive[pb.ConnectRequest](s.server, stream)
 	for {
 		select {

@@ -24,6 +24,22 @@ func appendSubscribed(dst []byte, op string, ref []byte, sub hub.Subscription, i
 	return append(dst, '}')
 }
 
+// appendReply appends the `reply` that carries an event to this connection alone; it has no id, being in no log.
+func appendReply(dst []byte, e *event.Event) []byte {
+	dst = appendHead(dst, "reply", nil)
+	dst = append(dst, `,"stream":`...)
+	dst = event.AppendString(dst, e.Stream)
+	if !e.Key.IsZero() {
+		dst = append(dst, `,"key":`...)
+		dst = event.AppendString(dst, e.Key.String())
+	}
+	dst = append(dst, `,"type":`...)
+	dst = event.AppendString(dst, e.Type.String())
+	dst = append(dst, `,"data":`...)
+	dst = append(dst, e.Data...)
+	return append(dst, '}')
+}
+
 func appendAck(dst, ref []byte, r ingest.Result) []byte {
 	dst = appendHead(dst, "ack", ref)
 	dst = appendID(dst, r.ID.String())

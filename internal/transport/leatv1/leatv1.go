@@ -82,6 +82,19 @@ func (s *Session) Open(ctx context.Context, sub hub.Subscription) (begin func() 
 	}, nil
 }
 
+// AcceptPushes lets events be pushed to the connection, which can be written to from now on; they come as replies to
+// nothing that was asked.
+func (s *Session) AcceptPushes() { s.conn.PushThrough(pusher{s}) }
+
+// A pusher is a session, for the hub to write to.
+type pusher struct{ *Session }
+
+func (p pusher) Write(b hub.Batch) error { return p.sender.Write(b) }
+
+func (p pusher) AppendPushed(dst []byte, e *event.Event) []byte {
+	return p.framing.Frame(dst, appendReply(nil, e))
+}
+
 // Handle does what one message of the client asks, and answers it; what is wrong with a message is an answer too,
 // so an error means that the answer could not be sent. The reading side calls it for one message after the other;
 // that it blocks is the backpressure. ctx is the connection's: the subscriptions made live until it ends.
@@ -106,9 +119,10 @@ func (s *Session) Handle(ctx context.Context, message []byte) error {
 // Subscriptions is how many there are.
 func (s *Session) Subscriptions() int { return len(s.running) }
 
-// Close ends the subscriptions and waits for their goroutines: at once where the client is gone, after each one's
+// Close ends the subscriptions and pushes, and waits for their goroutines: at once where the client is gone, after each one's
 // leat.end where the server has ended the connection (hub.Connection.Ended). No Handle may be running or follow.
 func (s *Session) Close() {
+	s.conn.StopPushes()
 	if s.conn.Reason() == "" {
 		for _, r := range s.running {
 			r.subscriber.Stop()

@@ -84,6 +84,7 @@ func (h *Handler) subscribe(r *http.Request, req request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.SetRemote(r.RemoteAddr)
 	s, err := c.Subscribe(ctx, req.subscription, req.format)
 	if err != nil {
 		c.Close("error")

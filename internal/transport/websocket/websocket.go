@@ -11,6 +11,7 @@ import (
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
+	"github.com/leatstream/leat/internal/transport/leatv1"
 	"github.com/leatstream/leat/internal/transport/socket"
 )
 
@@ -62,6 +63,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, err)
 		return
 	}
+	conn.SetRemote(r.RemoteAddr)
 	if err := h.connect(w, r, conn, subprotocol, sub); err != nil {
 		conn.Close("error")
 		if p := problem.From(err); p.Kind == problem.Internal {
@@ -84,6 +86,10 @@ func (h *Handler) connect(w http.ResponseWriter, r *http.Request, conn *hub.Conn
 		c.session.Close()
 		return err
 	}
-	c.start(c.begin(begin))
+	err = c.begin(begin)
+	if s, ok := c.session.(*leatv1.Session); ok {
+		s.AcceptPushes()
+	}
+	c.start(err)
 	return nil
 }
