@@ -118,7 +118,7 @@ func (s *stream) checkAnswer(a Answer, key event.Key) ([]Reply, []ingest.Event, 
 	err := problem.New(problem.BackendFailed, "the backend may have handled the command, but its answer is not what the contract says, "+
 		"and nothing of it was published: %s %s", wrong[0].Pointer, wrong[0].Detail)
 	if len(wrong) > 1 {
-		err.Detail += fmt.Sprintf(" (and %d places more)", len(wrong)-1)
+		err.Detail += fmt.Sprintf(" (one of %d places)", len(wrong))
 	}
 	err.Violations = wrong
 	return nil, nil, err
