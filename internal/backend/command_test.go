@@ -47,8 +47,8 @@ func TestWhatIsWrongWithACommandIsToldWithItsPlaceAndNotSent(t *testing.T) {
 			t.Errorf("%s: at %s, want %s", name, at, tt.at)
 		}
 	}
-	if n := h.count(t, "leat_commands_total", "chat", "invalid"); n != 10 {
-		t.Errorf("%v are counted as invalid, want the 10 that name chat", n)
+	if n := h.count(t, "leat_commands_total", "chat", "invalid"); n != 11 {
+		t.Errorf("%v are counted as invalid, want the 11 that name chat", n)
 	}
 }
 

@@ -110,7 +110,7 @@ func TestCommandsAtOneBackendAreBounded(t *testing.T) {
 	}
 }
 
-func TestWaitingForTheBackendCountsToItsTimeout(t *testing.T) {
+func TestWhoWaitsHalfTheTimeoutForItsTurnIsNotSent(t *testing.T) {
 	release, full := make(chan struct{}), make(chan struct{}, 256)
 	h := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		full <- struct{}{}
@@ -126,9 +126,7 @@ func TestWaitingForTheBackendCountsToItsTimeout(t *testing.T) {
 		<-full
 	}
 	_, err := h.says(t, "x")
-	if p := problem.From(err); p.HTTP() != 503 || !p.Retryable() {
-		t.Errorf("got %d %s", p.HTTP(), p.Detail)
-	}
+	wantProblem(t, err, 503, true, "had 256 other commands to answer for 1s; this one was not sent")
 }
 
 func TestACircuitOpensAndClosesAgain(t *testing.T) {

@@ -69,7 +69,8 @@ func (g *gate) send(ctx context.Context, c Command) (Answer, error) {
 		return Answer{}, g.circuitOpen()
 	}
 	deadline := time.Now().Add(g.timeout)
-	if err := g.wait(ctx, deadline); err != nil {
+	// Half of the time is left to the backend at least: nothing is sent that nobody will hear the answer of.
+	if err := g.wait(ctx, g.timeout/2); err != nil {
 		return Answer{}, err
 	}
 	defer g.slots.Release(1)
@@ -87,9 +88,9 @@ func (g *gate) send(ctx context.Context, c Command) (Answer, error) {
 	return answer, err
 }
 
-// wait takes a slot.
-func (g *gate) wait(ctx context.Context, deadline time.Time) error {
-	waiting, cancel := context.WithDeadline(ctx, deadline)
+// wait takes a slot, unless that takes too long.
+func (g *gate) wait(ctx context.Context, patience time.Duration) error {
+	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	defer context.AfterFunc(g.running, cancel)()
 	err := g.slots.Acquire(waiting, 1)
@@ -102,7 +103,7 @@ func (g *gate) wait(ctx context.Context, deadline time.Time) error {
 		return problem.New(problem.Unavailable, "the sender has gone while the command waited for its turn; it was not sent: %w", ctx.Err())
 	}
 	return problem.New(problem.Unavailable, "the backend has had %d other commands to answer for %s; this one was not sent: send it again",
-		maxInFlight, g.timeout)
+		maxInFlight, patience)
 }
 
 func (g *gate) circuitOpen() error {

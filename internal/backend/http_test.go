@@ -3,6 +3,7 @@ package backend_test
 import (
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -263,7 +264,7 @@ func TestABackendThatIsNotThereHasHandledNothing(t *testing.T) {
 
 func TestATLSThatFailsHasSentNothing(t *testing.T) {
 	server := httptest.NewUnstartedServer(answers(204, "", ""))
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	defer server.Close()
 	h := newHouse(t, server.URL) // whose certificate nobody trusts

@@ -51,8 +51,8 @@ func Foreign(status int, body []byte) *Error {
 	}
 	if e.Detail == "" {
 		e.Detail = "the backend has refused the command with the status " + statusText(status)
+		object = put(object, member{"detail", quoted(e.Detail)})
 	}
-	object = put(object, member{"detail", quoted(e.Detail)})
 	object = put(object, member{"retryable", marshal(e.foreign.retryable)})
 	e.foreign.json = appendObject(object)
 	return e
