@@ -53,13 +53,13 @@ func newSalon(t *testing.T, handle leat.CommandHandler) (*leat.Server, *httptest
 	return server, front
 }
 
-// command posts one to a path; headers are "Name: value".
-func command(t *testing.T, front *httptest.Server, path, body string, headers ...string) (*http.Response, string) {
+// command posts hello to a path; headers are "Name: value".
+func command(t *testing.T, front *httptest.Server, path string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	x := dial(t, front)
 	lines := append([]string{"POST " + path + " HTTP/1.1", "Host: " + front.Listener.Addr().String(), "Connection: close",
-		"Content-Type: application/json", fmt.Sprintf("Content-Length: %d", len(body))}, headers...)
-	x.say(append(lines, "", body)...)
+		"Content-Type: application/json", fmt.Sprintf("Content-Length: %d", len(hello))}, headers...)
+	x.say(append(lines, "", hello)...)
 	return x.hear(http.MethodPost)
 }
 
@@ -77,8 +77,8 @@ func TestAProgramHandlesCommandsItself(t *testing.T) {
 			Publish: []leat.Message{{Type: "messageReceived", Data: said}, {Type: "messageReceived", Key: "hall", Data: json.RawMessage(`{"user":"B","text":"c"}`)}},
 		}, nil
 	})
-	response, body := command(t, front, "/commands/chat/a%2Fb", hello)
-	if want := `{"reply":[{"type":"messageReceived","data":{"text":"Hello! in a/b","user":"Alice"}}]}` + "\n"; response.StatusCode != 200 || body != want {
+	response, body := command(t, front, "/commands/chat/a%2Fb")
+	if want := `{"reply":[{"type":"messageReceived","data":{"text":"Hello! in a/b","user":"Alice"}}]}` + "\n"; response.StatusCode != http.StatusOK || body != want {
 		t.Errorf("got %d %s, want %s", response.StatusCode, body, want)
 	}
 	for path, want := range map[string]string{"/events/chat/a%2Fb": `"text":"Hello! in a/b"`, "/events/chat/hall": `{"user":"B","text":"c"}`} {
@@ -103,12 +103,12 @@ func TestAProblemOfAHandlerReachesTheSender(t *testing.T) {
 		{&leat.Problem{Status: 200, Detail: "odd"}, `{"type":"about:blank","title":"Bad Request","status":400,"detail":"odd","retryable":false}`},
 	} {
 		fails = tt.fails
-		if _, body := command(t, front, "/commands/chat", hello); body != tt.want+"\n" {
+		if _, body := command(t, front, "/commands/chat"); body != tt.want+"\n" {
 			t.Errorf("got  %swant %s", body, tt.want)
 		}
 	}
 	fails = io.ErrUnexpectedEOF
-	response, body := command(t, front, "/commands/chat", hello)
+	response, body := command(t, front, "/commands/chat")
 	wantProblem(t, response, body, http.StatusBadGateway, "under id")
 	if strings.Contains(body, "EOF") {
 		t.Errorf("the sender is told %s", body)
@@ -121,14 +121,14 @@ func TestDataThatIsNoJSONIsTheHandlersFailure(t *testing.T) {
 	for _, answer = range []leat.Answer{
 		{Reply: []leat.Message{{Type: "messageReceived", Data: func() {}}}}, {Publish: []leat.Message{{Type: "messageReceived", Data: func() {}}}},
 	} {
-		response, body := command(t, front, "/commands/chat", hello)
+		response, body := command(t, front, "/commands/chat")
 		wantProblem(t, response, body, http.StatusBadGateway, "under id")
 	}
 }
 
 func TestACommandThatTheProgramDoesNotHandleIsABadGateway(t *testing.T) {
 	_, front := newSalon(t, nil)
-	response, body := command(t, front, "/commands/chat", hello)
+	response, body := command(t, front, "/commands/chat")
 	wantProblem(t, response, body, http.StatusBadGateway, "nobody handles the command")
 }
 
@@ -151,15 +151,15 @@ func TestHandleCommandNamesWhatThereIs(t *testing.T) {
 
 func TestCommandsHaveTheRoutesOfPublishing(t *testing.T) {
 	_, front := newSalon(t, func(context.Context, leat.Command) (leat.Answer, error) { return leat.Answer{}, nil })
-	response, body := command(t, front, "/commands/chat", hello, "Origin: https://evil.example")
+	response, body := command(t, front, "/commands/chat", "Origin: https://evil.example")
 	wantProblem(t, response, body, http.StatusForbidden, "may not do this")
-	if response, body := command(t, front, "/commands/chat", hello, "Origin: "+front.URL); response.StatusCode != 200 ||
+	if response, body := command(t, front, "/commands/chat", "Origin: "+front.URL); response.StatusCode != http.StatusOK ||
 		response.Header.Get("Access-Control-Allow-Origin") != front.URL || body != `{"reply":[]}`+"\n" {
 		t.Errorf("of its own origin: %d %v %s", response.StatusCode, response.Header, body)
 	}
-	response, body = command(t, front, "/commands/chat/..", hello)
+	response, body = command(t, front, "/commands/chat/..")
 	wantProblem(t, response, body, http.StatusBadRequest, `a key cannot be \"..\"`)
-	response, body = command(t, front, "/commands/log", hello)
+	response, body = command(t, front, "/commands/log")
 	wantProblem(t, response, body, http.StatusNotFound, "takes no commands")
 	response, body = ask(t, front, http.MethodGet, "/commands/chat")
 	wantProblem(t, response, body, http.StatusMethodNotAllowed, "OPTIONS, POST")
@@ -176,7 +176,7 @@ func TestCloseWaitsForTheAnswersOfCommands(t *testing.T) {
 	})
 	var all sync.WaitGroup
 	all.Go(func() {
-		if response, body := command(t, front, "/commands/chat", hello); response.StatusCode != 200 {
+		if response, body := command(t, front, "/commands/chat"); response.StatusCode != http.StatusOK {
 			t.Errorf("got %d %s", response.StatusCode, body)
 		}
 	})
@@ -187,7 +187,7 @@ func TestCloseWaitsForTheAnswersOfCommands(t *testing.T) {
 		}
 	})
 	for { // until Close has begun
-		if response, _ := command(t, front, "/commands/log", hello); response.StatusCode == http.StatusServiceUnavailable {
+		if response, _ := command(t, front, "/commands/log"); response.StatusCode == http.StatusServiceUnavailable {
 			break
 		}
 	}

@@ -81,9 +81,10 @@ func (s *stream) bring(ctx context.Context, a Answer, key event.Key) ([]Reply, e
 		_, err = s.backends.ingest.PublishAll(ctx, s.Name, events, ingest.Options{})
 	}
 	if err != nil {
+		// Kind and wait are the log's; its advice is for publishers.
 		told := *problem.From(err)
-		told.Detail = "the backend has handled the command, but what it published may not have been stored: " + told.Detail
-		return nil, &told
+		told.Detail = "the backend has handled the command, but what it published may not have been stored"
+		return nil, told.Because(err)
 	}
 	return replies, nil
 }

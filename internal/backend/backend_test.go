@@ -3,7 +3,6 @@ package backend_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -129,18 +128,13 @@ func answers(status int, contentType, body string) http.HandlerFunc {
 // says sends a message to the chat.
 func (h *house) says(t *testing.T, text string) ([]backend.Reply, error) {
 	t.Helper()
-	return h.Send(t.Context(), backend.Command{Stream: "chat", Type: "sendMessage", Source: "/ws/chat", Data: []byte(`{"text":` + quote(text) + `}`)})
+	return h.Send(t.Context(), backend.Command{Stream: "chat", Type: "sendMessage", Source: "/ws/chat", Data: []byte(`{"text":"` + text + `"}`)})
 }
 
-func quote(text string) string {
-	b, _ := json.Marshal(text)
-	return string(b)
-}
-
-// stored reads all events of a stream, as type, key and data.
-func (h *house) stored(t *testing.T, stream string) []string {
+// stored reads all events of the chat, as type, key and data.
+func (h *house) stored(t *testing.T) []string {
 	t.Helper()
-	entries, err := h.streams[stream].Read(t.Context(), eventlog.ReadRequest{Events: 10_000, Bytes: 64 << 20})
+	entries, err := h.streams["chat"].Read(t.Context(), eventlog.ReadRequest{Events: 10_000, Bytes: 64 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}

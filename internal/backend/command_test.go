@@ -100,7 +100,7 @@ func TestAHandlerReplacesTheBackend(t *testing.T) {
 	if got.PathKey != nil || got.Key == nil || *got.Key != "hall" || string(got.Data) != `{"text":"x"}` || got.Connection != "c" {
 		t.Errorf("the handler got %+v", got)
 	}
-	if stored := h.stored(t, "chat"); len(stored) != 1 || stored[0] != "messageReceived hall "+message {
+	if stored := h.stored(t); len(stored) != 1 || stored[0] != "messageReceived hall "+message {
 		t.Errorf("stored %q", stored)
 	}
 	_, err = h.Send(t.Context(), backend.Command{Stream: "chat", Type: "leave", Data: []byte(`7`)})

@@ -206,7 +206,7 @@ func TestACommandOnItsWayIsCarriedThroughWhenTheSenderGoes(t *testing.T) {
 	cancel()
 	close(release)
 	within(t, "the end of Send", done)
-	if stored := h.stored(t, "chat"); len(stored) != 1 {
+	if stored := h.stored(t); len(stored) != 1 {
 		t.Errorf("stored %q", stored)
 	}
 }

@@ -106,7 +106,7 @@ func TestRepliesComeBackAndPublicationsAreStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"messageReceived default " + message, "welcome hall {}", "messageReceived kitchen " + message, "welcome hall {}"}
-	if got := h.stored(t, "chat"); fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := h.stored(t); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("stored %q, want %q", got, want)
 	}
 	if answered := h.count(t, "leat_commands_total", "chat", "answered"); answered != 2 || h.count(t, "leat_command_seconds", "chat", "") != 2 {
@@ -151,7 +151,7 @@ func TestWhatTheBackendGotWrongIsNeverPublished(t *testing.T) {
 		if strings.Join(at, " ") != tt.at {
 			t.Errorf("%s: at %s, want %s", name, at, tt.at)
 		}
-		if stored := h.stored(t, "chat"); len(stored) != 0 {
+		if stored := h.stored(t); len(stored) != 0 {
 			t.Errorf("%s: stored %q", name, stored)
 		}
 		if h.count(t, "leat_commands_total", "chat", "failed") != 1 || !strings.Contains(h.lines.String(), "sendMessage") {

@@ -79,7 +79,7 @@ func TestABackendIsToldOfConnectionsAroundTheirCommands(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("told %q, want %q", got, want)
 	}
-	if stored := h.stored(t, "chat"); fmt.Sprint(stored) != `[welcome hall {"b":2} welcome hall {"c":3}]` {
+	if stored := h.stored(t); fmt.Sprint(stored) != `[welcome hall {"b":2} welcome hall {"c":3}]` {
 		t.Errorf("stored %q", stored)
 	}
 	if n := h.count(t, "leat_lifecycle_events_total", "chat", "answered"); n != 2 {
