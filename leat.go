@@ -17,6 +17,7 @@ import (
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/admin"
+	"github.com/leatstream/leat/internal/backend"
 	"github.com/leatstream/leat/internal/eventlog"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
@@ -35,6 +36,7 @@ type Server struct {
 	log      *eventlog.Log
 	hub      *hub.Hub
 	ingest   *ingest.Ingest
+	backends *backend.Backends
 	grpc     *grpc.Server
 	public   http.Handler
 	admin    http.Handler
@@ -82,6 +84,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 		ingest:   ingest.New(o.logger, registry),
 		stopped:  make(chan error, 1),
 	}
+	s.backends = backend.New(backend.Options{Ingest: s.ingest, Logger: o.logger, Registry: registry})
 	s.close = sync.OnceValue(s.closeOnce)
 	streams, err := log.Streams(ctx, c.Streams)
 	if err != nil {
@@ -90,6 +93,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 	for i, declared := range c.Streams {
 		s.hub.Add(declared, streams[i])
 		s.ingest.Add(declared, streams[i])
+		s.backends.Add(declared)
 	}
 	s.grpc = grpc.New(s.hub, s.ingest, c, o.logger)
 	s.admin = admin.New(registry, s.Ready, admin.NewConnections(s.hub, s.ingest, c.StreamNames()))
@@ -181,7 +185,8 @@ func (s *Server) Drain(ctx context.Context, over time.Duration) error {
 // closePatience is how long Close waits for clients that take no goodbye.
 const closePatience = 2 * time.Second
 
-// Close ends all connections and closes the event log cleanly. Drain first to be gentle. Further calls wait for the
+// Close ends all connections, gives the commands that are with a backend a moment for their answers, and closes the event
+// log cleanly. Drain first to be gentle. Further calls wait for the
 // first one, and return the same.
 func (s *Server) Close() error { return s.close() }
 
@@ -191,7 +196,8 @@ func (s *Server) closeOnce() error {
 	if err := s.Drain(ctx, 0); err != nil {
 		s.logger.Warn("closing with clients that took no goodbye", "error", err)
 	}
+	s.backends.Drain(ctx)
 	s.grpc.Stop(ctx)
 	s.stop()
-	return errors.Join(<-s.stopped, s.log.Close())
+	return errors.Join(s.backends.Close(), <-s.stopped, s.log.Close())
 }

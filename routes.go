@@ -21,6 +21,7 @@ import (
 type routes struct {
 	rule    origin.Rule
 	events  route
+	command route
 	sockets route
 	health  route
 	nothing route // for every other path
@@ -54,6 +55,7 @@ func (s *Server) routes(rule origin.Rule) http.Handler {
 			http.MethodHead: subscribe,
 			http.MethodPost: s.unlessDraining(s.ingest),
 		}),
+		command: newRoute(map[string]http.Handler{http.MethodPost: s.unlessDraining(s.backends)}),
 		sockets: newRoute(map[string]http.Handler{
 			http.MethodGet: websocket.New(s.contract, s.hub, s.ingest, s.logger),
 		}),
@@ -106,7 +108,7 @@ func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 	path := r.URL.EscapedPath()
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	first := segments[0]
-	streams := first == "events" || first == "ws"
+	streams := first == "events" || first == "commands" || first == "ws"
 	for i, segment := range segments {
 		last := i == len(segments)-1
 		switch {
@@ -130,8 +132,11 @@ func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 		}
 		r.SetPathValue(name, value)
 	}
-	if first == "ws" {
+	switch first {
+	case "ws":
 		return rs.sockets, nil
+	case "commands":
+		return rs.command, nil
 	}
 	return rs.events, nil
 }
@@ -150,7 +155,7 @@ func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
 }
 
 func (rs *routes) whatThereIs() string {
-	return "there are /events/{stream}, /events/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /healthz and /readyz, for the streams " +
+	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /healthz and /readyz, for the streams " +
 		strings.Join(rs.streams, ", ")
 }
 
@@ -187,12 +192,12 @@ func isUpgrade(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
-// unlessDraining sends publishers elsewhere while the node shuts down.
+// unlessDraining sends publishers and commands elsewhere while the node shuts down.
 func (s *Server) unlessDraining(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-s.hub.Draining():
-			ingest.Refuse(w, r, problem.New(problem.Draining, "this node is shutting down; nothing was stored: publish again"))
+			ingest.Refuse(w, r, problem.New(problem.Draining, "this node is shutting down; nothing was stored or sent: send it again"))
 		default:
 			next.ServeHTTP(w, r)
 		}

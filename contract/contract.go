@@ -14,7 +14,7 @@ type Contract struct {
 	Info    Info
 	Streams []*Stream // in the order of declaration
 
-	warnings, notBuilt []Error
+	warnings, notBuilt, unhandled []Error
 }
 
 // Info is for the documents.
@@ -163,17 +163,22 @@ func (s *Stream) Event(name string) *EventType { return find(s.Events, name) }
 func (s *Stream) Command(name string) *EventType { return find(s.Commands, name) }
 
 // EventNames lists the event types in the order of declaration.
-func (s *Stream) EventNames() []string {
-	names := make([]string, len(s.Events))
-	for i, t := range s.Events {
-		names[i] = t.Name
-	}
-	return names
-}
+func (s *Stream) EventNames() []string { return typeNames(s.Events) }
+
+// CommandNames lists the commands in the order of declaration.
+func (s *Stream) CommandNames() []string { return typeNames(s.Commands) }
 
 // Offers tells whether the stream can be subscribed on a transport.
 func (s *Stream) Offers(t Transport) bool {
 	return slices.Contains(s.Transports, t)
+}
+
+func typeNames(types []*EventType) []string {
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = t.Name
+	}
+	return names
 }
 
 func find(types []*EventType, name string) *EventType {

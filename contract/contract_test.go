@@ -150,6 +150,26 @@ func TestWhatIsNotBuiltAndWhatSurprisesIsListed(t *testing.T) {
 	golden(t, "testdata/everything.txt", text)
 }
 
+func TestCommandsWithoutABackendAreLeftToAProgram(t *testing.T) {
+	const text = `leat: 1
+info: { title: T, version: 1.0.0 }
+streams:
+  handled: { commands: { go: { schema: true } }, events: { e: { schema: {} } }, backend: { url: "http://127.0.0.1:1" } }
+  chat:
+    commands: { go: { schema: true } }
+    events: { e: { schema: {} } }
+  none: { commands: {}, events: { e: { schema: {} } } }
+`
+	c, err := contract.Parse("inline.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `inline.yaml:6:5: stream "chat": commands need a backend to handle them: write backend: { url: … }`
+	if got := contract.Errors(c.Unhandled()).Error(); got != want || len(c.NotBuilt()) > 0 {
+		t.Errorf("got  %s, not built %v\nwant %s", got, c.NotBuilt(), want)
+	}
+}
+
 func TestTheEnvironmentFillsScalarsAndNothingElse(t *testing.T) {
 	t.Setenv("LEAT_TEST_TITLE", "5")
 	t.Setenv("LEAT_TEST_SUMMARY", "a: b\n  c: \"d\" # e")

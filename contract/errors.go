@@ -30,6 +30,10 @@ func (e Errors) Error() string {
 // NotBuilt lists what the contract asks for that leat does not do yet, naming stream and field.
 func (c *Contract) NotBuilt() []Error { return c.notBuilt }
 
+// Unhandled lists the streams whose commands have no backend in the contract. A Go program may handle them itself; leat
+// serve cannot.
+func (c *Contract) Unhandled() []Error { return c.unhandled }
+
 // Warnings lists what is allowed, but likely to surprise.
 func (c *Contract) Warnings() []Error { return c.warnings }
 

@@ -34,8 +34,9 @@ func Parse(file string, text []byte) (*Contract, error) {
 		r.checkSchemas()
 	}
 	if len(r.errors) > 0 {
-		return nil, r.sorted(r.errors)
+		return nil, r.sorted(append(r.errors, r.contract.unhandled...))
 	}
+	r.contract.unhandled = r.sorted(r.contract.unhandled)
 	r.contract.warnings = r.sorted(r.contract.warnings)
 	r.contract.notBuilt = r.sorted(r.contract.notBuilt)
 	return r.contract, nil

@@ -236,7 +236,8 @@ func (f fields) notBuilt(s *Stream) {
 	if s.Replicas > 1 {
 		note("replicas", "replicas above 1 are")
 	}
-	note("commands", "commands are")
-	note("backend", "backend is")
+	if s.Backend != nil && strings.HasPrefix(s.Backend.URL, "grpc") {
+		note("backend", "a backend over gRPC is")
+	}
 	note("access", "access is")
 }

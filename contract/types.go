@@ -37,7 +37,8 @@ func (f fields) types(s *Stream, of string) {
 		f.collision(names, "command", m)
 	}
 	if at, there := f.nameOf("commands"); there && len(s.Commands) > 0 && f.value.get("backend") == nil {
-		f.wrong("commands", at, "need a backend to handle them: write backend: { url: … }")
+		f.r.contract.unhandled = append(f.r.contract.unhandled,
+			at.error("%scommands need a backend to handle them: write backend: { url: … }", f.of))
 	}
 }
 

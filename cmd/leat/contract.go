@@ -53,6 +53,9 @@ func loadContract(file string) (*contract.Contract, error) {
 	if err != nil {
 		return nil, &exitError{exitContract, err}
 	}
+	if unhandled := c.Unhandled(); len(unhandled) > 0 { // only a Go program could handle these
+		return nil, &exitError{exitContract, contract.Errors(unhandled)}
+	}
 	return c, nil
 }
 

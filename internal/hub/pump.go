@@ -65,7 +65,9 @@ const (
 	least        = time.Millisecond // a shorter pause is not worth a timer
 )
 
-func newPump(pace time.Duration) *pump { return &pump{wake: make(chan struct{}, 1), wheel: newWheel(), pace: pace} }
+func newPump(pace time.Duration) *pump {
+	return &pump{wake: make(chan struct{}, 1), wheel: newWheel(), pace: pace}
+}
 
 // run moves subscribers until ctx ends; those who are left, and those who come later, move in goroutines of their own.
 func (p *pump) run(ctx context.Context) error {

@@ -46,7 +46,7 @@ func (in *Ingest) PublishAll(ctx context.Context, stream string, events []Event,
 	if err != nil {
 		return nil, err
 	}
-	records, err := s.checkAll(events, pathKey)
+	records, err := s.CheckAll(events, pathKey)
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func (in *Ingest) PublishAll(ctx context.Context, stream string, events []Event,
 	return results, nil
 }
 
-// checkAll checks each event, and tells what is wrong with as many as possible at once.
-func (c *checker) checkAll(events []Event, pathKey event.Key) ([]eventlog.Record, error) {
+// CheckAll checks each event, and tells what is wrong with as many as possible at once.
+func (c *Checker) CheckAll(events []Event, pathKey event.Key) ([]eventlog.Record, error) {
 	switch {
 	case len(events) == 0:
 		return nil, problem.New(problem.Malformed, "the array is empty: it has 1 to %d events", maxEvents)
@@ -78,7 +78,7 @@ func (c *checker) checkAll(events []Event, pathKey event.Key) ([]eventlog.Record
 	var size, wrong int
 	var all *problem.Error
 	for i, e := range events {
-		record, err := c.check(e, pathKey)
+		record, err := c.Check(e, pathKey)
 		if err != nil {
 			p := at(i, err)
 			if p.Kind != problem.Invalid {

@@ -11,7 +11,7 @@ import (
 // The plain core, for tests and fuzzing without a log.
 
 func Check(s *contract.Stream) func(Event, event.Key) (eventlog.Record, error) {
-	return newChecker(s).check
+	return NewChecker(s).Check
 }
 
 func Decode(header http.Header, body []byte) (events []Event, several bool, err error) {

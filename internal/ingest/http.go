@@ -75,7 +75,7 @@ func (in *Ingest) answer(w http.ResponseWriter, r *http.Request) (*answer, error
 	if _, _, err := in.begin(stream, o); err != nil {
 		return nil, err
 	}
-	body, err := readBody(w, r)
+	body, err := readBody(w, r, bodyTooLarge)
 	if err != nil {
 		return nil, err
 	}
@@ -110,21 +110,9 @@ const accepted = "application/json (an event or an array), application/x-ndjson 
 	"application/cloudevents+json, application/cloudevents-batch+json, or any JSON with the ce- headers of CloudEvents"
 
 func formOf(h http.Header) (form, error) {
-	for _, coding := range h.Values("Content-Encoding") {
-		if coding != "" && !strings.EqualFold(coding, "identity") {
-			return 0, problem.New(problem.UnsupportedMedia, "Content-Encoding %q: send the body as it is", brief(coding))
-		}
-	}
-	contentType := h.Get("Content-Type")
-	if contentType == "" {
-		return 0, problem.New(problem.UnsupportedMedia, "there is no Content-Type; accepted: %s", accepted)
-	}
-	media, params, err := mime.ParseMediaType(contentType)
+	media, err := mediaType(h, accepted)
 	if err != nil {
-		return 0, problem.New(problem.UnsupportedMedia, "Content-Type %q is not well-formed; accepted: %s", brief(contentType), accepted)
-	}
-	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return 0, problem.New(problem.UnsupportedMedia, "charset %q: JSON is UTF-8 (RFC 8259, section 8.1)", brief(charset))
+		return 0, err
 	}
 	switch {
 	case media == "application/cloudevents+json":
@@ -138,23 +126,49 @@ func formOf(h http.Header) (form, error) {
 	case media == "application/x-ndjson":
 		return formUpload, nil
 	}
+	return 0, notAccepted(media, accepted)
+}
+
+// mediaType is that of a body which is not encoded, in UTF-8; accepted is what errors tell.
+func mediaType(h http.Header, accepted string) (string, error) {
+	for _, coding := range h.Values("Content-Encoding") {
+		if coding != "" && !strings.EqualFold(coding, "identity") {
+			return "", problem.New(problem.UnsupportedMedia, "Content-Encoding %q: send the body as it is", brief(coding))
+		}
+	}
+	contentType := h.Get("Content-Type")
+	if contentType == "" {
+		return "", problem.New(problem.UnsupportedMedia, "there is no Content-Type; accepted: %s", accepted)
+	}
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return "", problem.New(problem.UnsupportedMedia, "Content-Type %q is not well-formed; accepted: %s", brief(contentType), accepted)
+	}
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return "", problem.New(problem.UnsupportedMedia, "charset %q: JSON is UTF-8 (RFC 8259, section 8.1)", brief(charset))
+	}
+	return media, nil
+}
+
+// notAccepted is the problem of a body of another kind than those accepted.
+func notAccepted(media, accepted string) error {
 	hint := ""
 	if media == "application/x-www-form-urlencoded" {
 		hint = " (what curl -d sends unless told otherwise: add -H 'Content-Type: application/json')"
 	}
-	return 0, problem.New(problem.UnsupportedMedia, "Content-Type %q is not accepted%s; accepted: %s", brief(media), hint, accepted)
+	return problem.New(problem.UnsupportedMedia, "Content-Type %q is not accepted%s; accepted: %s", brief(media), hint, accepted)
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func readBody(w http.ResponseWriter, r *http.Request, tooLarge func() error) ([]byte, error) {
 	var body bytes.Buffer
 	if r.ContentLength > maxRequestBytes {
-		return nil, bodyTooLarge()
+		return nil, tooLarge()
 	}
 	// A claim of a length gets no memory before it comes true.
 	body.Grow(int(min(max(r.ContentLength, 0)+bytes.MinRead, 64<<10)))
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxRequestBytes)); err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, bodyTooLarge()
+			return nil, tooLarge()
 		}
 		return nil, problem.New(problem.Malformed, "the body broke off after %d bytes; nothing was stored: %w", body.Len(), err)
 	}

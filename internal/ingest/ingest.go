@@ -55,7 +55,7 @@ type Result struct {
 
 // stream is a stream of the contract with its log.
 type stream struct {
-	*checker
+	*Checker
 	log       Log
 	published prometheus.Counter
 }
@@ -76,7 +76,7 @@ func New(logger *slog.Logger, registry prometheus.Registerer) *Ingest {
 
 // Add gives it a stream; all are added before the first Publish.
 func (in *Ingest) Add(s *contract.Stream, log Log) {
-	in.streams[s.Name] = &stream{newChecker(s), log, in.published.WithLabelValues(s.Name)}
+	in.streams[s.Name] = &stream{NewChecker(s), log, in.published.WithLabelValues(s.Name)}
 	in.names = append(in.names, s.Name)
 }
 
@@ -86,7 +86,7 @@ func (in *Ingest) Publish(ctx context.Context, stream string, e Event, o Options
 	if err != nil {
 		return Result{}, err
 	}
-	record, err := s.check(e, pathKey)
+	record, err := s.Check(e, pathKey)
 	if err != nil {
 		return Result{}, err
 	}
@@ -108,19 +108,11 @@ func (in *Ingest) Publish(ctx context.Context, stream string, e Event, o Options
 func (in *Ingest) begin(name string, o Options) (*stream, event.Key, error) {
 	s, ok := in.streams[name]
 	if !ok {
-		return nil, event.Key{}, problem.New(problem.NotFound, "no stream %q in the contract%s (its streams: %s)",
-			brief(name), problem.DidYouMean(name, in.names), strings.Join(in.names, ", "))
+		return nil, event.Key{}, UnknownStream(name, in.names)
 	}
-	var pathKey event.Key
-	if o.PathKey != nil {
-		if s.contract.Key.IsZero() {
-			return nil, event.Key{}, problem.New(problem.NotFound,
-				"stream %q has no keys: publish to /events/%s, without a key in the path", name, name)
-		}
-		var err error
-		if pathKey, err = event.ParseKey(*o.PathKey); err != nil {
-			return nil, event.Key{}, problem.New(problem.Malformed, "key in the path: %w", err)
-		}
+	pathKey, err := s.PathKey(o.PathKey)
+	if err != nil {
+		return nil, event.Key{}, err
 	}
 	if len(o.IdempotencyKey) > maxIdempotencyKey {
 		return nil, event.Key{}, problem.New(problem.Malformed, "%s is %d bytes long: at most %d are allowed",
@@ -135,6 +127,12 @@ func (in *Ingest) begin(name string, o Options) (*stream, event.Key, error) {
 		}
 	}
 	return s, pathKey, nil
+}
+
+// UnknownStream is the problem of a stream that the contract does not have.
+func UnknownStream(name string, known []string) error {
+	return problem.New(problem.NotFound, "no stream %q in the contract%s (its streams: %s)",
+		brief(name), problem.DidYouMean(name, known), strings.Join(known, ", "))
 }
 
 func unstored(name, what string) error {

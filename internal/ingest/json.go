@@ -23,8 +23,8 @@ func compact(text []byte) ([]byte, error) {
 	return value, value.Compact()
 }
 
-// notJSON is the problem of text that is no I-JSON; what names the text: the offset is into it.
-func notJSON(what string, err error) error {
+// NotJSON is the problem of text that is no I-JSON; what names the text: the offset is into it.
+func NotJSON(what string, err error) error {
 	var syntax *jsontext.SyntacticError
 	if !errors.As(err, &syntax) {
 		return problem.New(problem.Malformed, "%s is not valid JSON: %w", what, err)
@@ -46,6 +46,7 @@ type decoder struct {
 	buffer bytes.Buffer // of text
 	text   []byte
 	what   string // names text in errors
+	noun   string // what it has to hold
 }
 
 // Decoders are used again for their memory of names: 19 allocations of the 33 that a small event took from its body to
@@ -60,7 +61,7 @@ func newDecoder(what string, text []byte) *decoder {
 }
 
 func (d *decoder) read(what string, text []byte) {
-	d.what, d.text, d.buffer = what, text, *bytes.NewBuffer(text)
+	d.what, d.noun, d.text, d.buffer = what, "an event", text, *bytes.NewBuffer(text)
 	d.Reset(&d.buffer)
 }
 
@@ -108,7 +109,7 @@ func decodeOne(d *decoder, one func(*decoder) (Event, error)) (Event, error) {
 
 func decodeArray(d *decoder, one func(*decoder) (Event, error)) ([]Event, error) {
 	if _, err := d.ReadToken(); err != nil {
-		return nil, notJSON(d.what, err)
+		return nil, NotJSON(d.what, err)
 	}
 	var events []Event
 	for d.PeekKind() != ']' {
@@ -125,7 +126,7 @@ func decodeArray(d *decoder, one func(*decoder) (Event, error)) ([]Event, error)
 		events = append(events, e)
 	}
 	if _, err := d.ReadToken(); err != nil {
-		return nil, notJSON(d.what, err)
+		return nil, NotJSON(d.what, err)
 	}
 	return events, nil
 }
@@ -147,29 +148,32 @@ func decodeEvent(d *decoder) (Event, error) {
 		case "data":
 			e.Data = value
 		default:
-			known := []string{"type", "data", "key", "time"}
-			err = problem.New(problem.Malformed, "%s: an event has no member %q%s (it has %s)",
-				d.what, brief(name), problem.DidYouMean(name, known), strings.Join(known, ", "))
+			err = d.unknown(name, "type", "data", "key", "time")
 		}
 		return err
 	})
 	return e, err
 }
 
+func (d *decoder) unknown(name string, known ...string) error {
+	return problem.New(problem.Malformed, "%s: %s has no member %q%s (it has %s)",
+		d.what, d.noun, brief(name), problem.DidYouMean(name, known), strings.Join(known, ", "))
+}
+
 // members reads an object; the values stay valid as long as the decoder's text.
 func (d *decoder) members(member func(name string, value jsontext.Value) error) error {
 	if _, err := d.ReadToken(); err != nil {
-		return notJSON(d.what, err)
+		return NotJSON(d.what, err)
 	}
 	for d.PeekKind() != '}' {
 		token, err := d.ReadToken()
 		if err != nil {
-			return notJSON(d.what, err)
+			return NotJSON(d.what, err)
 		}
 		name := token.String()
 		value, err := d.ReadValue()
 		if err != nil {
-			return notJSON(d.what, err)
+			return NotJSON(d.what, err)
 		}
 		end := d.InputOffset()
 		if err := member(name, d.text[end-int64(len(value)):end]); err != nil {
@@ -177,7 +181,7 @@ func (d *decoder) members(member func(name string, value jsontext.Value) error) 
 		}
 	}
 	if _, err := d.ReadToken(); err != nil {
-		return notJSON(d.what, err)
+		return NotJSON(d.what, err)
 	}
 	return nil
 }
@@ -201,12 +205,12 @@ func (d *decoder) unexpected() error {
 	token, err := d.ReadToken()
 	switch {
 	case errors.Is(err, io.EOF):
-		return problem.New(problem.Malformed, `%s is empty: an event is a JSON object such as {"type":"…","data":{…}}`, d.what)
+		return problem.New(problem.Malformed, `%s is empty: %s is a JSON object such as {"type":"…","data":{…}}`, d.what, d.noun)
 	case err != nil:
-		return notJSON(d.what, err)
+		return NotJSON(d.what, err)
 	}
-	return problem.New(problem.Malformed, `%s has a JSON %s at byte %d: an event is an object such as {"type":"…","data":{…}}`,
-		d.what, kindName(token.Kind()), len(d.text)-len(rest))
+	return problem.New(problem.Malformed, `%s has a JSON %s at byte %d: %s is an object such as {"type":"…","data":{…}}`,
+		d.what, kindName(token.Kind()), len(d.text)-len(rest), d.noun)
 }
 
 func kindName(k jsontext.Kind) string {

@@ -13,7 +13,7 @@ import (
 )
 
 // key finds an event's key where the contract says it is; whoever else gives one must give the same.
-func (c *checker) key(e Event, data reading, pathKey event.Key) (event.Key, *problem.Violation) {
+func (c *Checker) key(e Event, data reading, pathKey event.Key) (event.Key, *problem.Violation) {
 	switch {
 	case c.contract.Key.IsZero():
 		if e.Key != nil && !e.keyIsSubject {
@@ -21,7 +21,7 @@ func (c *checker) key(e Event, data reading, pathKey event.Key) (event.Key, *pro
 		}
 		return event.Key{}, nil
 	case c.contract.Key.Path:
-		return room(e, pathKey)
+		return room(e, pathKey, event.MustKey(contract.DefaultRoom))
 	}
 
 	place := "/data" + c.contract.Key.Pointer
@@ -42,11 +42,26 @@ func (c *checker) key(e Event, data reading, pathKey event.Key) (event.Key, *pro
 	return key, nil
 }
 
-// room is the key on a stream whose key is the path.
-func room(e Event, pathKey event.Key) (event.Key, *problem.Violation) {
+// PathKey reads the key in a route; zero where none is given.
+func (c *Checker) PathKey(given *string) (event.Key, error) {
+	if given == nil {
+		return event.Key{}, nil
+	}
+	if name := c.contract.Name; c.contract.Key.IsZero() {
+		return event.Key{}, problem.New(problem.NotFound, "stream %q has no keys: %s/%s, without a key in the path", name, c.of.route, name)
+	}
+	key, err := event.ParseKey(*given)
+	if err != nil {
+		return event.Key{}, problem.New(problem.Malformed, "key in the path: %w", err)
+	}
+	return key, nil
+}
+
+// room is the key that path and body give, and otherwise none of them.
+func room(e Event, pathKey, otherwise event.Key) (event.Key, *problem.Violation) {
 	if e.Key == nil {
 		if pathKey.IsZero() {
-			return event.MustKey(contract.DefaultRoom), nil
+			return otherwise, nil
 		}
 		return pathKey, nil
 	}

@@ -84,7 +84,7 @@ func (in *Ingest) checkPushed(name string, e Event) (*event.Event, error) {
 		return nil, invalid(e.Type, problem.Violation{Pointer: "/stream", Detail: `"` + brief(name) + `" is no stream of the contract` +
 			problem.DidYouMean(name, in.names) + " (its streams: " + strings.Join(in.names, ", ") + ")"})
 	}
-	record, err := s.check(e, event.Key{})
+	record, err := s.Check(e, event.Key{})
 	if err != nil {
 		return nil, err
 	}

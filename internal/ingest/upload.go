@@ -82,7 +82,7 @@ func (u *Upload) Add(ctx context.Context, number uint64, e Event) error {
 	if _, failed := u.failure(); failed != nil {
 		return failed
 	}
-	record, err := u.stream.check(e, u.pathKey)
+	record, err := u.stream.Check(e, u.pathKey)
 	if err != nil {
 		u.Refuse(number, problem.From(err))
 		return nil

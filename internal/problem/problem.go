@@ -35,6 +35,10 @@ const (
 	TooMany                        // a limit is reached
 	Unavailable                    // passes by itself: the log does not answer
 	Draining                       // passes by itself: this node is shutting down
+	Refused                        // the backend's own refusal of a command, see Foreign
+	BackendUnavailable             // the backend has not handled the command: it cannot be reached, or says so
+	BackendFailed                  // the backend may have handled the command, but gave no answer that counts
+	BackendLate                    // the backend may have handled the command, but has not answered in time
 )
 
 type status struct {
@@ -60,6 +64,10 @@ var kinds = [...]status{
 	TooMany:            {http.StatusTooManyRequests, codes.ResourceExhausted, 1013, true},
 	Unavailable:        {http.StatusServiceUnavailable, codes.Unavailable, 1013, true},
 	Draining:           {http.StatusServiceUnavailable, codes.Unavailable, 1012, true},
+	Refused:            {http.StatusBadRequest, codes.FailedPrecondition, 1008, false}, // where foreign does not say
+	BackendUnavailable: {http.StatusBadGateway, codes.Unavailable, 1013, true},
+	BackendFailed:      {http.StatusBadGateway, codes.Unavailable, 1011, false},
+	BackendLate:        {http.StatusGatewayTimeout, codes.DeadlineExceeded, 1013, false},
 }
 
 // A Violation is one place where an event is not what the contract says.
@@ -77,12 +85,19 @@ type Error struct {
 	RetryAfter time.Duration // for kinds that pass by themselves; a second where zero
 	Allow      string        // for MethodNotAllowed: what is allowed, comma-separated
 	cause      error
+	foreign    *foreign // for Refused
 }
 
 // New makes an error; the text says what was wrong, where, and what would be right. %w keeps a cause for the log.
 func New(kind Kind, format string, args ...any) *Error {
 	wrapped := fmt.Errorf(format, args...)
 	return &Error{Kind: kind, Detail: wrapped.Error(), cause: errors.Unwrap(wrapped)}
+}
+
+// Because keeps a cause for the log that clients are not told.
+func (e *Error) Because(cause error) *Error {
+	e.cause = cause
+	return e
 }
 
 // From gives the problem within err. Anything else is Internal: clients see an id of it and no more, and the log has
@@ -118,16 +133,31 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.cause }
 
 // HTTP is the HTTP status.
-func (e *Error) HTTP() int { return kinds[e.Kind].http }
+func (e *Error) HTTP() int {
+	if e.foreign != nil {
+		return e.foreign.status
+	}
+	return kinds[e.Kind].http
+}
 
 // GRPC is the gRPC status code.
-func (e *Error) GRPC() codes.Code { return kinds[e.Kind].grpc }
+func (e *Error) GRPC() codes.Code {
+	if e.foreign != nil {
+		return e.foreign.grpc()
+	}
+	return kinds[e.Kind].grpc
+}
 
 // Close is the WebSocket close code (RFC 6455, section 7.4) for an error that ends the connection.
 func (e *Error) Close() uint16 { return kinds[e.Kind].close }
 
 // Retryable tells whether the same request can succeed later, unchanged.
-func (e *Error) Retryable() bool { return kinds[e.Kind].retryable }
+func (e *Error) Retryable() bool {
+	if e.foreign != nil {
+		return e.foreign.retryable
+	}
+	return kinds[e.Kind].retryable
+}
 
 // Wait is how long a client should wait before it tries again; zero where that would not help.
 func (e *Error) Wait() time.Duration {
@@ -139,6 +169,9 @@ func (e *Error) Wait() time.Duration {
 
 // MarshalJSON gives the object of RFC 9457, section 3.
 func (e *Error) MarshalJSON() ([]byte, error) {
+	if e.foreign != nil {
+		return e.foreign.json, nil
+	}
 	return json.Marshal(struct {
 		Type      string      `json:"type"`
 		Title     string      `json:"title"`

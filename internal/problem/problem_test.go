@@ -37,6 +37,9 @@ func TestEachKindHasTheStatusesOfTheWireReference(t *testing.T) {
 		{problem.TooMany, 429, codes.ResourceExhausted, 1013, true},
 		{problem.Unavailable, 503, codes.Unavailable, 1013, true},
 		{problem.Draining, 503, codes.Unavailable, 1012, true},
+		{problem.BackendUnavailable, 502, codes.Unavailable, 1013, true},
+		{problem.BackendFailed, 502, codes.Unavailable, 1011, false},
+		{problem.BackendLate, 504, codes.DeadlineExceeded, 1013, false},
 	} {
 		e := problem.New(want.kind, "what and where")
 		if e.HTTP() != want.http || e.GRPC() != want.grpc || e.Close() != want.close || e.Retryable() != want.retryable || (e.Wait() > 0) != want.retryable {

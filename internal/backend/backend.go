@@ -1,0 +1,181 @@
+// Package backend takes the commands of clients: it checks them against the contract, forwards them to the service that
+// handles them, or to a handler in this process, and brings the answers back.
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/problem"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Backends forwards the commands of one contract's streams.
+type Backends struct {
+	ingest  *ingest.Ingest
+	logger  *slog.Logger
+	metrics *metrics
+	streams map[string]*stream // complete before the first Send
+	names   []string           // in the order of Add
+
+	running context.Context //nolint:containedctx // it is not a request's: it ends with Close, and with it all that is on its way
+	stop    context.CancelFunc
+	busy    sync.WaitGroup // Sends and lifecycle events under way
+
+	mu       sync.Mutex // guards the fields below, and each stream's handlers; held for no longer than a map takes
+	draining bool       // nothing more joins busy
+	lines    map[connection]line
+}
+
+// Options of New.
+type Options struct {
+	Ingest   *ingest.Ingest // takes what backends publish
+	Logger   *slog.Logger
+	Registry prometheus.Registerer
+}
+
+// A Command is a message from a client.
+type Command struct {
+	Stream, Type string
+	Key          *string // in the message; nil: not given. A Handler gets the key of the command here, nil where it has none
+	PathKey      *string // in the route; nil: none
+	Data         []byte  // JSON as it came; nil: not given (422 at /data). A Handler gets it compact
+
+	Connection string // the id of the connection; empty: none
+	Source     string // the route it came by, such as /ws/chat
+	Principal  string // who sends it; empty: nobody knows
+
+	Traceparent, Tracestate string // W3C Trace Context, as the client gave it; empty: not given
+}
+
+// A Reply is an event for the sender of a command alone.
+type Reply struct {
+	Type string
+	Data []byte // JSON; from Send compact
+}
+
+// A Publication is an event for everyone.
+type Publication struct {
+	Type string
+	Key  *string // nil: the command's, on a stream whose key is the path
+	Data []byte
+}
+
+// An Answer is what a backend makes of a command.
+type Answer struct {
+	Reply   []Reply
+	Publish []Publication
+}
+
+// A Handler handles commands within this process. An error of problem.Foreign reaches the sender; any other is a failure
+// of the backend, of which the sender gets an id.
+type Handler func(ctx context.Context, c Command) (Answer, error)
+
+// New makes Backends of no streams yet.
+func New(o Options) *Backends {
+	b := &Backends{
+		ingest:  o.Ingest,
+		logger:  o.Logger,
+		streams: map[string]*stream{},
+		lines:   map[connection]line{},
+	}
+	b.metrics = newMetrics(o.Registry, b)
+	b.running, b.stop = context.WithCancel(context.Background())
+	return b
+}
+
+// Add gives it a stream; all are added before the first Send.
+func (b *Backends) Add(s *contract.Stream) {
+	b.streams[s.Name] = b.newStream(s)
+	b.names = append(b.names, s.Name)
+}
+
+// Handle has a command of a stream handled by h, in place of the contract's backend.
+func (b *Backends) Handle(stream, command string, h Handler) error {
+	s, ok := b.streams[stream]
+	if !ok {
+		return ingest.UnknownStream(stream, b.names)
+	}
+	if s.Command(command) == nil {
+		known := s.CommandNames()
+		return fmt.Errorf("stream %q has no command %q%s (its commands: %s)", stream, command,
+			problem.DidYouMean(command, known), strings.Join(known, ", "))
+	}
+	if h == nil {
+		return fmt.Errorf("the handler of %q is nil", command)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.handlers[command] = h
+	return nil
+}
+
+// Send checks a command, has it handled, publishes what the backend publishes, and gives the replies. What is on its way
+// to the backend is carried through when ctx ends. Errors are problems.
+func (b *Backends) Send(ctx context.Context, c Command) ([]Reply, error) {
+	s, err := b.find(c.Stream)
+	if err != nil {
+		return nil, err
+	}
+	if !b.begin() {
+		return nil, problem.New(problem.Draining, "this node is shutting down; the command was not sent: send it again")
+	}
+	defer b.busy.Done()
+	return s.send(ctx, c)
+}
+
+// find gives the stream of a command.
+func (b *Backends) find(name string) (*stream, error) {
+	s, ok := b.streams[name]
+	switch {
+	case !ok:
+		return nil, ingest.UnknownStream(name, b.names)
+	case len(s.Commands) == 0:
+		return nil, problem.New(problem.NotFound, "stream %q takes no commands; it has the event types %s, to publish to /events/%s",
+			name, strings.Join(s.EventNames(), ", "), name)
+	}
+	return s, nil
+}
+
+// begin joins busy, but not when it is waited for.
+func (b *Backends) begin() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.draining {
+		return false
+	}
+	b.busy.Add(1)
+	return true
+}
+
+// Drain takes no more commands, and returns when those under way have their answers, or ctx ends.
+func (b *Backends) Drain(ctx context.Context) {
+	b.mu.Lock()
+	b.draining = true
+	b.mu.Unlock()
+	stop := context.AfterFunc(ctx, b.stop)
+	defer stop()
+	b.busy.Wait()
+}
+
+// Close ends what is under way, whose senders are told to send again, and waits for it.
+func (b *Backends) Close() error {
+	b.mu.Lock()
+	b.draining = true
+	b.mu.Unlock()
+	b.stop()
+	b.busy.Wait()
+	var all []error
+	for _, name := range b.names {
+		if s := b.streams[name]; s.gate != nil {
+			all = append(all, s.gate.to.close())
+		}
+	}
+	return errors.Join(all...)
+}

@@ -1,0 +1,81 @@
+package backend
+
+import (
+	"context"
+
+	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/problem"
+)
+
+// A Conn is a connection that can send commands.
+type Conn struct {
+	ID, Stream string
+	Key        *string // nil: none
+	Source     string  // as in Command
+	Principal  string
+	Reply      func([]Reply) // takes what the backend answers to its connecting; nil: nobody does
+}
+
+// connection names one among all streams.
+type connection struct{ stream, id string }
+
+const (
+	connected    = "leat.connected"
+	disconnected = "leat.disconnected"
+)
+
+// Connected tells the stream's backend of a connection where the contract says lifecycle: true, before all of its
+// commands. It does not wait; Disconnected must follow.
+func (b *Backends) Connected(conn Conn) { b.tell(conn, connected) }
+
+// Disconnected tells the backend that a connection is gone, after all of its commands. It does not wait.
+func (b *Backends) Disconnected(conn Conn) { b.tell(conn, disconnected) }
+
+func (b *Backends) tell(conn Conn, what string) {
+	s := b.streams[conn.Stream]
+	if s == nil || !s.isTold() {
+		return
+	}
+	if !b.begin() {
+		b.logger.Warn("a backend is not told of a connection: this node is shutting down", "stream", s.Name, "event", what, "connection", conn.ID)
+		return
+	}
+	turn := b.join(connection{s.Name, conn.ID}, what == disconnected)
+	go func() {
+		defer b.busy.Done()
+		defer turn.end()
+		turn.wait()
+		err := s.tell(conn, what)
+		b.metrics.lifecycle.WithLabelValues(s.Name, outcome(err)).Inc()
+		s.log(what, err)
+	}()
+}
+
+// isTold tells whether the backend wants to hear of connections.
+func (s *stream) isTold() bool { return s.gate != nil && s.Backend.Lifecycle }
+
+func (s *stream) tell(conn Conn, what string) error {
+	var key event.Key
+	if conn.Key != nil {
+		var err error
+		if key, err = event.ParseKey(*conn.Key); err != nil {
+			return problem.New(problem.Malformed, "key of connection %s: %w", conn.ID, err)
+		}
+	}
+	ctx := context.Background() // the gate bounds it
+	answer, err := s.gate.send(ctx, Command{
+		Stream: s.Name, Type: what, Key: conn.Key, Data: []byte("{}"), Connection: conn.ID, Source: conn.Source, Principal: conn.Principal,
+	})
+	if err != nil {
+		return err
+	}
+	replies, err := s.bring(ctx, answer, key)
+	switch {
+	case err != nil || len(replies) == 0:
+		return err
+	case what == disconnected || conn.Reply == nil:
+		return problem.New(problem.BackendFailed, "the backend has answered %s with a reply, and nobody is there to get it", what)
+	}
+	conn.Reply(replies)
+	return nil
+}
