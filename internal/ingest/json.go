@@ -43,9 +43,10 @@ func notJSON(what string, err error) error {
 // A decoder reads the JSON of one request body, or one line of an upload.
 type decoder struct {
 	*jsontext.Decoder
-	buffer bytes.Buffer // of text
-	text   []byte
-	what   string // names text in errors
+	buffer  bytes.Buffer // of text
+	text    []byte
+	what    string // names text in errors
+	example string // of an event
 }
 
 // Decoders are used again for their memory of names: 19 allocations of the 33 that a small event took from its body to
@@ -61,6 +62,7 @@ func newDecoder(what string, text []byte) *decoder {
 
 func (d *decoder) read(what string, text []byte) {
 	d.what, d.text, d.buffer = what, text, *bytes.NewBuffer(text)
+	d.example = `{"type":"…","data":{…}}`
 	d.Reset(&d.buffer)
 }
 
@@ -201,12 +203,12 @@ func (d *decoder) unexpected() error {
 	token, err := d.ReadToken()
 	switch {
 	case errors.Is(err, io.EOF):
-		return problem.New(problem.Malformed, `%s is empty: an event is a JSON object such as {"type":"…","data":{…}}`, d.what)
+		return problem.New(problem.Malformed, "%s is empty: an event is a JSON object such as %s", d.what, d.example)
 	case err != nil:
 		return notJSON(d.what, err)
 	}
-	return problem.New(problem.Malformed, `%s has a JSON %s at byte %d: an event is an object such as {"type":"…","data":{…}}`,
-		d.what, kindName(token.Kind()), len(d.text)-len(rest))
+	return problem.New(problem.Malformed, "%s has a JSON %s at byte %d: an event is an object such as %s",
+		d.what, kindName(token.Kind()), len(d.text)-len(rest), d.example)
 }
 
 func kindName(k jsontext.Kind) string {

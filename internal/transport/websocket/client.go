@@ -41,11 +41,11 @@ type session interface {
 const closeSlow ws.StatusCode = 4408
 
 // converse gives the connection its session, in the subprotocol's framing.
-func (c *client) converse(ctx context.Context, h *Handler, subprotocol string, sub *hub.Subscription) (begin func() error, err error) {
+func (c *client) converse(ctx context.Context, h *Handler, subprotocol string, sub *hub.Subscription, key string) (begin func() error, err error) {
 	if subprotocol != leatV1 {
-		f := newFlat(h.ingest, c.hub, *sub, &c.out, c.logger)
-		c.session = f
-		return f.open(ctx)
+		s := newSingle(h, c, subprotocol, *sub, key)
+		c.session = s
+		return s.open(ctx)
 	}
 	s := leatv1.New(h.hub, h.ingest, c.hub, contract.WebSocket, leatv1.Framing{Name: "websocket leat.v1", Frame: appendText}, &c.out, h.logger)
 	c.session = s

@@ -2,102 +2,24 @@ package websocket
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"log/slog"
 	"strings"
-	"sync"
 
+	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
 )
 
-// A flat is a conversation in the flat framing: type first, then the members of the data. It is for people and
-// simple clients.
-type flat struct {
-	ingest *ingest.Ingest
-	conn   *hub.Connection
-	sub    hub.Subscription
-	out    *writer
-	logger *slog.Logger
-	opened *hub.Subscriber // until it begins
-	flows  *hub.Subscriber // from then on
-	group  sync.WaitGroup
-}
-
-func newFlat(in *ingest.Ingest, conn *hub.Connection, sub hub.Subscription, out *writer, logger *slog.Logger) *flat {
-	return &flat{ingest: in, conn: conn, sub: sub, out: out, logger: logger}
-}
-
-// open subscribes; begin then lets the events flow until Close, or until the server ends the connection.
-func (f *flat) open(ctx context.Context) (begin func() error, err error) {
-	subscriber, err := f.conn.Subscribe(ctx, f.sub, f.format())
-	if err != nil {
-		return nil, err
-	}
-	f.opened = subscriber
-	return func() error {
-		f.opened, f.flows = nil, subscriber
-		f.group.Add(1)
-		subscriber.Start(f.out, func(err error) {
-			defer f.group.Done()
-			subscriber.Close()
-			if err != nil && !errors.Is(err, context.Canceled) {
-				f.logger.Debug("a subscription ended", "connection", f.conn.ID(), "stream", f.sub.Stream.Name, "error", err)
-			}
-		})
-		return nil
-	}, nil
-}
-
-// Handle publishes what the client sends. Success is silent.
-func (f *flat) Handle(ctx context.Context, message []byte) error {
-	e, err := f.decode(message)
-	if err != nil {
-		return f.refuse(ctx, err)
-	}
-	var o ingest.Options
-	if key := f.sub.Key.String(); key != "" {
-		o.PathKey = &key
-	}
-	if _, err := f.ingest.Publish(ctx, f.sub.Stream.Name, e, o); err != nil {
-		return f.refuse(ctx, err)
-	}
-	return nil
-}
-
-// Close waits until no event is written any more: where the server has ended the connection, until after leat.end.
-func (f *flat) Close() {
-	if f.flows != nil && f.conn.Reason() == "" {
-		f.flows.Stop()
-	}
-	f.group.Wait()
-	if f.opened != nil {
-		f.opened.Close()
-	}
-}
-
-// refuse answers with the problem within err. Where ctx has ended, that is all that is wrong: the client is gone.
-func (f *flat) refuse(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	p := problem.From(err)
-	if p.Kind == problem.Internal {
-		f.logger.Error("a flat message could not be handled", "connection", f.conn.ID(), "error", p.Error())
-	}
-	answer := append([]byte(`{"type":"leat.error","error":`), p.JSON()...)
-	return f.out.Send(append(answer, '}'))
-}
+// A flat is the flat framing: type first, then the members of the data. It is for people and simple clients.
+type flat struct{ stream *contract.Stream }
 
 // format encodes events flat. Heartbeats are left out: the server's pings do their work here.
-func (f *flat) format() *hub.Format {
+func (f flat) format() *hub.Format {
 	return &hub.Format{
 		Name: "websocket leat.flat",
 		Event: func(dst []byte, e *event.Event) []byte {
-			declared := f.sub.Stream.Event(e.Type.String())
+			declared := f.stream.Event(e.Type.String())
 			return appendText(dst, appendFlat(nil, e, declared != nil && declared.Flat))
 		},
 		Control: func(dst []byte, e *event.Event) []byte {
@@ -131,17 +53,17 @@ func appendFlat(dst []byte, e *event.Event, members bool) []byte {
 }
 
 // decode reads what a client wants to publish.
-func (f *flat) decode(message []byte) (ingest.Event, error) {
+func (f flat) decode(message []byte) (ingest.Event, error) {
 	found, err := findType(message)
 	if err != nil {
 		return ingest.Event{}, err
 	}
-	names := f.sub.Stream.EventNames()
+	names := f.stream.EventNames()
 	if found.name == nil {
 		return ingest.Event{}, problem.New(problem.Malformed, `the member "type" is missing, or is no string: it is the type of the event to publish (known are %s)`, strings.Join(names, ", "))
 	}
 	e := ingest.Event{Type: *found.name}
-	declared := f.sub.Stream.Event(e.Type)
+	declared := f.stream.Event(e.Type)
 	if declared == nil || declared.Flat { // ingest says what is wrong with a type that is not declared
 		e.Data = found.cut(message)
 		return e, nil
@@ -154,4 +76,9 @@ func (f *flat) decode(message []byte) (ingest.Event, error) {
 		e.Data = message[m.begin:m.end]
 	}
 	return e, nil
+}
+
+func (flat) refusal(_ []byte, p *problem.Error) []byte {
+	answer := append([]byte(`{"type":"leat.error","error":`), p.JSON()...)
+	return append(answer, '}')
 }

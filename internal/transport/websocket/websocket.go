@@ -1,5 +1,5 @@
-// Package websocket serves WebSocket (RFC 6455): one stream in the flat framing that a person can type, or many over
-// one connection in leat.v1.
+// Package websocket serves WebSocket (RFC 6455): one stream in the flat framing that a person can type or as
+// CloudEvents, or many over one connection in leat.v1.
 package websocket
 
 import (
@@ -20,6 +20,7 @@ type Handler struct {
 	ingest     *ingest.Ingest
 	maxMessage int // bytes
 	logger     *slog.Logger
+	names      names
 }
 
 // messageOverhead is what a message may have beside the largest data that the contract allows.
@@ -31,7 +32,7 @@ func New(c *contract.Contract, h *hub.Hub, in *ingest.Ingest, logger *slog.Logge
 	for _, s := range c.Streams {
 		largest = max(largest, s.MaxEventBytes)
 	}
-	return &Handler{h, in, largest + messageOverhead, logger}
+	return &Handler{hub: h, ingest: in, maxMessage: largest + messageOverhead, logger: logger, names: names{process: newProcess()}}
 }
 
 // ServeHTTP refuses with a problem what cannot become a connection, while HTTP still has words for it, and
@@ -70,7 +71,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, conn *hub.Connection, subprotocol string, sub *hub.Subscription) error {
 	c := &client{hub: conn, maxMessage: h.maxMessage, logger: h.logger}
 	c.out.hub = conn
-	begin, err := c.converse(context.WithoutCancel(r.Context()), h, subprotocol, sub)
+	begin, err := c.converse(context.WithoutCancel(r.Context()), h, subprotocol, sub, r.PathValue("key"))
 	if err == nil {
 		err = c.upgrade(w, r, subprotocol)
 	}
