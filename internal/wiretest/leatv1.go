@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -261,7 +262,10 @@ func dialConnect(ctx context.Context, s *Server, dial Dial) (messages, error) {
 }
 
 func (c *connectStream) send(_ context.Context, text []byte) error {
-	return c.Send(&leatv1.ConnectRequest{Json: text})
+	if err := c.Send(&leatv1.ConnectRequest{Json: text}); !errors.Is(err, io.EOF) { // then receive says why it is over
+		return err
+	}
+	return nil
 }
 
 func (c *connectStream) receive(context.Context) ([]byte, error) {
