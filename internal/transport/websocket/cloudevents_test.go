@@ -248,7 +248,7 @@ func FuzzCloudEvents(f *testing.F) {
 		}
 		p.send(message)
 		p.send(`{"id":"sentinel","source":"/fuzz"}`)
-		for {
+		for refused := 0; ; {
 			var e struct {
 				Specversion, ID, Source, Type, Datacontenttype string
 				Data                                           json.RawMessage
@@ -258,8 +258,14 @@ func FuzzCloudEvents(f *testing.F) {
 				!strings.HasPrefix(e.Source, "/events/readings") || e.Datacontenttype != "application/json" || e.Data == nil {
 				t.Fatalf("sent %q, got %s: %v", message, text, err)
 			}
+			if e.Type != "leat.error" {
+				continue
+			}
 			if strings.HasPrefix(string(e.Data), `{"id":"sentinel","source":"/fuzz","error":`) {
 				return
+			}
+			if refused++; refused > 1 {
+				t.Fatalf("sent %q, and what is wrong came back as %s", message, text)
 			}
 		}
 	})
