@@ -95,7 +95,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 		s.ingest.Add(declared, streams[i])
 		s.backends.Add(declared)
 	}
-	s.grpc = grpc.New(s.hub, s.ingest, c, o.logger)
+	s.grpc = grpc.New(s.hub, s.ingest, s.backends, c, o.logger)
 	s.admin = admin.New(registry, s.Ready, admin.NewConnections(s.hub, s.ingest, c.StreamNames()))
 	s.public = s.routes(rule)
 	run, stop := context.WithCancel(context.Background())

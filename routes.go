@@ -57,7 +57,7 @@ func (s *Server) routes(rule origin.Rule) http.Handler {
 		}),
 		command: newRoute(map[string]http.Handler{http.MethodPost: s.unlessDraining(s.backends)}),
 		sockets: newRoute(map[string]http.Handler{
-			http.MethodGet: websocket.New(s.contract, s.hub, s.ingest, s.logger),
+			http.MethodGet: websocket.New(s.contract, s.hub, s.ingest, s.backends, s.logger),
 		}),
 		health: newRoute(map[string]http.Handler{http.MethodGet: health, http.MethodHead: health}),
 		// A page that mistakes the address can read so, whatever it asked for.

@@ -66,6 +66,20 @@ func (c *cloudEvent) event() (Event, error) {
 	}, nil
 }
 
+// DecodeCloudEvent reads a message of the WebSockets binding, which is a CloudEvent in the JSON format. Errors are
+// problems; the event shares memory with the message.
+func DecodeCloudEvent(message []byte) (Event, error) {
+	d := newDecoder("the message", message)
+	defer d.release()
+	d.like = cloudEventExample
+	if d.PeekKind() == '[' {
+		return Event{}, problem.New(problem.Malformed, "the message is an array: CloudEvents over WebSocket have no batches, so send one event a message")
+	}
+	return decodeOne(d, decodeCloudEvent)
+}
+
+const cloudEventExample = `{"specversion":"1.0","id":"…","source":"…","type":"…","data":{…}}`
+
 // decodeCloudEvent reads the JSON format (structured mode, and each event of a batch).
 func decodeCloudEvent(d *decoder) (Event, error) {
 	var c cloudEvent

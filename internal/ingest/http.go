@@ -191,8 +191,10 @@ func decodeBody(r *http.Request, form form, body []byte) (events []Event, severa
 		if d.PeekKind() != '[' {
 			return nil, false, problem.New(problem.Malformed, "a CloudEvents batch is a JSON array: send a single event as application/cloudevents+json")
 		}
+		d.like = cloudEventExample
 		return decodeEvents(d, decodeCloudEvent)
 	case formStructured:
+		d.like = cloudEventExample
 		e, err = decodeOne(d, decodeCloudEvent)
 	case formBinary:
 		e, err = decodeBinary(r, body)

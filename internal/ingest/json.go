@@ -47,6 +47,7 @@ type decoder struct {
 	text   []byte
 	what   string // names text in errors
 	noun   string // what it has to hold
+	like   string // an example of that
 }
 
 // Decoders are used again for their memory of names: 19 allocations of the 33 that a small event took from its body to
@@ -62,6 +63,7 @@ func newDecoder(what string, text []byte) *decoder {
 
 func (d *decoder) read(what string, text []byte) {
 	d.what, d.noun, d.text, d.buffer = what, "an event", text, *bytes.NewBuffer(text)
+	d.like = `{"type":"…","data":{…}}`
 	d.Reset(&d.buffer)
 }
 
@@ -205,12 +207,12 @@ func (d *decoder) unexpected() error {
 	token, err := d.ReadToken()
 	switch {
 	case errors.Is(err, io.EOF):
-		return problem.New(problem.Malformed, `%s is empty: %s is a JSON object such as {"type":"…","data":{…}}`, d.what, d.noun)
+		return problem.New(problem.Malformed, "%s is empty: %s is a JSON object such as %s", d.what, d.noun, d.like)
 	case err != nil:
 		return NotJSON(d.what, err)
 	}
-	return problem.New(problem.Malformed, `%s has a JSON %s at byte %d: %s is an object such as {"type":"…","data":{…}}`,
-		d.what, kindName(token.Kind()), len(d.text)-len(rest), d.noun)
+	return problem.New(problem.Malformed, "%s has a JSON %s at byte %d: %s is an object such as %s",
+		d.what, kindName(token.Kind()), len(d.text)-len(rest), d.noun, d.like)
 }
 
 func kindName(k jsontext.Kind) string {

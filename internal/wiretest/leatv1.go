@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -164,15 +165,17 @@ func publishV1(ctx context.Context, m messages, e Event) (string, error) {
 
 // Sockets.
 
+const leatV1 = "leat.v1"
+
 type socket struct {
 	conn      *websocket.Conn
 	transport *http.Transport
 }
 
-func dialSocket(ctx context.Context, s *Server, path string, dial Dial) (messages, error) {
+func dialSocket(ctx context.Context, s *Server, path, subprotocol string, dial Dial) (messages, error) {
 	transport := &http.Transport{DialContext: dial}
 	conn, response, err := websocket.Dial(ctx, strings.Replace(s.URL, "http", "ws", 1)+path, &websocket.DialOptions{
-		HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{"leat.v1"}})
+		HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{subprotocol}})
 	if err != nil {
 		transport.CloseIdleConnections()
 		if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
@@ -182,6 +185,10 @@ func dialSocket(ctx context.Context, s *Server, path string, dial Dial) (message
 	}
 	if response.Body != nil {
 		response.Body.Close()
+	}
+	if got := conn.Subprotocol(); got != subprotocol {
+		_ = conn.CloseNow()
+		return nil, fmt.Errorf("offered %s, and got %q", subprotocol, got)
 	}
 	conn.SetReadLimit(4 << 20)
 	return &socket{conn, transport}, nil
@@ -206,7 +213,7 @@ func (s *socket) close() {
 
 func webSocketWire() Wire {
 	return Wire{"websocket", func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
-		m, err := dialSocket(ctx, s, "/ws", dial)
+		m, err := dialSocket(ctx, s, "/ws", leatV1, dial)
 		if err != nil {
 			return nil, err
 		}
@@ -220,7 +227,7 @@ func webSocketWire() Wire {
 func webSocketURLWire() Wire {
 	return Wire{"websocket-url", func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
 		sub.Resume = false // there is no header for it
-		m, err := dialSocket(ctx, s, sub.path("/ws/"), dial)
+		m, err := dialSocket(ctx, s, sub.path("/ws/"), leatV1, dial)
 		if err != nil {
 			return nil, err
 		}
@@ -230,7 +237,7 @@ func webSocketURLWire() Wire {
 		if key != "" {
 			path += "/" + url.PathEscape(key)
 		}
-		m, err := dialSocket(ctx, s, path, Plain)
+		m, err := dialSocket(ctx, s, path, leatV1, Plain)
 		if err != nil {
 			return "", err
 		}
@@ -242,7 +249,7 @@ func webSocketURLWire() Wire {
 }
 
 func publishSocket(ctx context.Context, s *Server, e Event) (string, error) {
-	m, err := dialSocket(ctx, s, "/ws", Plain)
+	m, err := dialSocket(ctx, s, "/ws", leatV1, Plain)
 	if err != nil {
 		return "", err
 	}
@@ -270,7 +277,10 @@ func dialConnect(ctx context.Context, s *Server, dial Dial) (messages, error) {
 }
 
 func (c *connectStream) send(_ context.Context, text []byte) error {
-	return c.Send(&leatv1.ConnectRequest{Json: text})
+	if err := c.Send(&leatv1.ConnectRequest{Json: text}); !errors.Is(err, io.EOF) { // then receive says why it is over
+		return err
+	}
+	return nil
 }
 
 func (c *connectStream) receive(context.Context) ([]byte, error) {
@@ -309,7 +319,7 @@ type Ops struct {
 // OpenOps connects over websocket or grpc-connect.
 func OpenOps(ctx context.Context, s *Server, wire string) (*Ops, error) {
 	if wire == "websocket" {
-		m, err := dialSocket(ctx, s, "/ws", Plain)
+		m, err := dialSocket(ctx, s, "/ws", leatV1, Plain)
 		return &Ops{m, ctx}, err
 	}
 	m, err := dialConnect(ctx, s, Plain)

@@ -51,6 +51,7 @@ func Publishers() []Publisher {
 		{"CloudEvents binary", false, publishBinary},
 		{"WebSocket leat.v1", false, publishSocket},
 		{"WebSocket flat", true, publishFlat},
+		{"WebSocket CloudEvents", false, publishCloudEvent},
 		{"gRPC Publish", false, func(ctx context.Context, s *Server, e Event) (string, error) {
 			return publishGRPC(ctx, s.GRPC, e)
 		}},

@@ -68,6 +68,9 @@ func (w Wire) GRPC() bool { return w.Name == "grpc" || w.Name == "grpc-public" }
 // WebSocket tells whether it is one.
 func (w Wire) WebSocket() bool { return strings.HasPrefix(w.Name, "websocket") }
 
+// CloudEvents tells whether each message is one, which must have an id also where there are no positions.
+func (w Wire) CloudEvents() bool { return w.Name == "websocket-cloudevents" }
+
 // Dial opens a connection to a server.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -120,7 +123,7 @@ func (c *cutConn) Read(p []byte) (int, error) {
 // Wires are all ways to subscribe.
 func Wires() []Wire {
 	return []Wire{
-		sseWire("sse", http1), sseWire("sse-http2", h2c), ndjsonWire(), webSocketWire(), webSocketURLWire(),
+		sseWire("sse", http1), sseWire("sse-http2", h2c), ndjsonWire(), webSocketWire(), webSocketURLWire(), cloudEventsWire(),
 		grpcWire("grpc", false), grpcWire("grpc-public", true), connectWire(),
 	}
 }

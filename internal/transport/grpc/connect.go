@@ -24,7 +24,7 @@ func (s *service) Connect(stream grpcgo.BidiStreamingServer[pb.ConnectRequest, p
 		return s.server.fail(ctx, err)
 	}
 	return s.converse(stream, conn, func(to *sender) error {
-		session := leatv1.New(s.hub, s.ingest, conn, contract.GRPC, connectFraming, to, s.server.logger)
+		session := leatv1.New(s.hub, s.ingest, s.backends, conn, connectFraming, to, s.server.logger)
 		err := s.exchange(ctx, stream, conn, session)
 		session.Close() // each subscription has sent its leat.end then, where the server ends the connection
 		return cmp.Or(err, ended(conn))
@@ -63,7 +63,7 @@ func (s *service) exchange(ctx context.Context, stream grpcgo.ServerStream, conn
 }
 
 // connectFraming makes a ConnectResponse of each object.
-var connectFraming = leatv1.Framing{Name: "grpc-connect", Apart: true, Queued: true, Frame: appendConnectResponse}
+var connectFraming = leatv1.Framing{Transport: contract.GRPC, Name: "grpc-connect", Apart: true, Queued: true, Frame: appendConnectResponse}
 
 func appendConnectResponse(dst, object []byte) []byte {
 	dst = protowire.AppendTag(dst, 1, protowire.BytesType) // json

@@ -18,6 +18,7 @@ import (
 
 	"github.com/leatstream/leat/contract"
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+	"github.com/leatstream/leat/internal/backend"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
 )
@@ -47,7 +48,7 @@ const keepalivePings = 9 * time.Second
 const maxMessage = 4 << 20
 
 // New makes a server; it starts nothing.
-func New(h *hub.Hub, in *ingest.Ingest, c *contract.Contract, logger *slog.Logger) *Server {
+func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, c *contract.Contract, logger *slog.Logger) *Server {
 	s := &Server{
 		health:   health.NewServer(),
 		logger:   logger,
@@ -67,7 +68,7 @@ func New(h *hub.Hub, in *ingest.Ingest, c *contract.Contract, logger *slog.Logge
 		grpcgo.StreamInterceptor(s.guardStream),
 		grpcgo.UnknownServiceHandler(s.unknown),
 	)
-	s.grpc.RegisterService(describe(), &service{server: s, hub: h, ingest: in, contract: c})
+	s.grpc.RegisterService(describe(), &service{server: s, hub: h, ingest: in, backends: b, contract: c})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	s.health.SetServingStatus(leatv1.StreamService_ServiceDesc.ServiceName, healthv1.HealthCheckResponse_SERVING)
 	reflection.Register(s.grpc)

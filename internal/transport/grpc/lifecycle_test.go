@@ -192,7 +192,7 @@ func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 func TestAPanicEndsItsCallAlone(t *testing.T) {
 	var log bytes.Buffer
 	c := &contract.Contract{}
-	server := grpc.New(nil, nil, c, slog.New(slog.NewTextHandler(&log, nil))) // no hub: every use of it panics
+	server := grpc.New(nil, nil, nil, c, slog.New(slog.NewTextHandler(&log, nil))) // no hub: every use of it panics
 	l := listen(t)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()

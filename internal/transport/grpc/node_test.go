@@ -81,7 +81,7 @@ func start(t testing.TB) *node {
 		h.Add(s, stored)
 		in.Add(s, stored)
 	}
-	n := &node{hub: h, server: grpc.New(h, in, c, logger), ended: registry}
+	n := &node{hub: h, server: grpc.New(h, in, nil, c, logger), ended: registry}
 	ctx, cancel := context.WithCancel(context.Background())
 	running := make(chan error, 3)
 	go func() { running <- h.Run(ctx) }()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/leatstream/leat/contract"
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+	"github.com/leatstream/leat/internal/backend"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
@@ -19,6 +20,7 @@ type service struct {
 	server   *Server
 	hub      *hub.Hub
 	ingest   *ingest.Ingest
+	backends *backend.Backends
 	contract *contract.Contract
 }
 

@@ -2,6 +2,7 @@ package leatv1
 
 import (
 	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/backend"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
@@ -46,6 +47,15 @@ func appendAck(dst, ref []byte, r ingest.Result) []byte {
 	if r.Duplicate {
 		dst = append(dst, `,"duplicate":true`...)
 	}
+	return append(dst, '}')
+}
+
+func appendReplyTo(dst, ref []byte, r backend.Reply) []byte {
+	dst = appendHead(dst, "reply", ref)
+	dst = append(dst, `,"type":`...)
+	dst = event.AppendString(dst, r.Type)
+	dst = append(dst, `,"data":`...)
+	dst = append(dst, r.Data...)
 	return append(dst, '}')
 }
 

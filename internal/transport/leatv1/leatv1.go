@@ -9,6 +9,7 @@ import (
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
+	"github.com/leatstream/leat/internal/backend"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
@@ -18,8 +19,8 @@ import (
 type Session struct {
 	hub       *hub.Hub
 	ingest    *ingest.Ingest
+	backends  *backend.Backends
 	conn      *hub.Connection
-	transport contract.Transport
 	framing   Framing
 	sender    Sender
 	logger    *slog.Logger
@@ -49,9 +50,10 @@ type Sender interface {
 
 // Framing is how a transport wraps messages.
 type Framing struct {
-	Name   string // as in hub.Format: connections with the same Name share the frames of events
-	Apart  bool   // as in hub.Format
-	Queued bool   // as in hub.Format
+	Transport contract.Transport
+	Name      string // as in hub.Format: connections with the same Name share the frames of events
+	Apart     bool   // as in hub.Format
+	Queued    bool   // as in hub.Format
 	// Frame appends the frame that carries one message, a JSON object; it may not keep it.
 	Frame func(dst, message []byte) []byte
 }
@@ -60,9 +62,9 @@ type Framing struct {
 const MaxSubscriptions = 128
 
 // New makes a session on a connection of the hub. It starts nothing; the caller must Close it.
-func New(h *hub.Hub, in *ingest.Ingest, conn *hub.Connection, transport contract.Transport, framing Framing, sender Sender, logger *slog.Logger) *Session {
+func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, conn *hub.Connection, framing Framing, sender Sender, logger *slog.Logger) *Session {
 	return &Session{
-		hub: h, ingest: in, conn: conn, transport: transport, framing: framing, sender: sender,
+		hub: h, ingest: in, backends: b, conn: conn, framing: framing, sender: sender,
 		logger: logger,
 	}
 }
@@ -111,6 +113,8 @@ func (s *Session) Handle(ctx context.Context, message []byte) error {
 		return s.subscribe(ctx, m)
 	case opUnsubscribe:
 		return s.unsubscribe(ctx, m)
+	case opCommand:
+		return s.command(ctx, m)
 	default:
 		return s.publish(ctx, m)
 	}
@@ -160,7 +164,7 @@ func (s *Session) locate(m *message) error {
 var names = ingest.Names{IdempotencyKey: "idempotencyKey", IfMatch: "ifMatch"}
 
 func (s *Session) publish(ctx context.Context, m message) error {
-	e := ingest.Event{Type: m.eventType, Time: m.time, Data: m.data}
+	e := ingest.Event{Type: m.typ, Time: m.time, Data: m.data}
 	o := ingest.Options{IdempotencyKey: m.idempotencyKey, IfMatch: m.ifMatch, Names: names}
 	if m.keyOfAddress {
 		o.PathKey = m.key

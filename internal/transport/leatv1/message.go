@@ -18,15 +18,17 @@ const (
 	opSubscribe   = "subscribe"
 	opUnsubscribe = "unsubscribe"
 	opPublish     = "publish"
+	opCommand     = "command"
 )
 
-var ops = []string{opSubscribe, opUnsubscribe, opPublish}
+var ops = []string{opSubscribe, opUnsubscribe, opPublish, opCommand}
 
 // membersOf lists what a message with each op can have, beside op and ref.
 var membersOf = map[string][]string{
 	opSubscribe:   {"stream", "key", "eventTypes", "after", "since", "last", "allKeys"},
 	opUnsubscribe: {"stream", "key", "allKeys"},
 	opPublish:     {"stream", "type", "key", "time", "data", "ifMatch", "idempotencyKey"},
+	opCommand:     {"stream", "type", "key", "data"},
 }
 
 // A message is what a client sent; members that it did not give, or gave as null, are nil.
@@ -39,7 +41,7 @@ type message struct {
 	eventTypes     *[]string
 	after, since   *string
 	last, allKeys  *string // the JSON number or bool as text, as in a query
-	eventType      string
+	typ            string // of the event or command
 	time, ifMatch  *string
 	idempotencyKey string
 	data           []byte // JSON, as the client wrote it
@@ -194,7 +196,7 @@ func (m *message) set(name string, value jsontext.Value) (err error) {
 			return err
 		}
 		if name == "type" {
-			m.eventType = *text
+			m.typ = *text
 		} else {
 			m.idempotencyKey = *text
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 func (s *Session) subscribe(ctx context.Context, m message) error {
-	sub, err := s.hub.Parse(s.transport, hub.Params{
+	sub, err := s.hub.Parse(s.framing.Transport, hub.Params{
 		Stream: *m.stream, Key: m.key, EventTypes: m.eventTypes,
 		After: m.after, Since: m.since, Last: m.last, AllKeys: m.allKeys,
 	})

@@ -47,15 +47,17 @@ type session interface {
 // closeSlow is the close code for a client that is too slow.
 const closeSlow ws.StatusCode = 4408
 
+var leatV1Framing = leatv1.Framing{Transport: contract.WebSocket, Name: "websocket leat.v1", Frame: appendText}
+
 // converse gives the connection its session, in the subprotocol's framing.
-func (c *client) converse(ctx context.Context, subprotocol string, sub *hub.Subscription) (begin func() error, err error) {
+func (c *client) converse(ctx context.Context, subprotocol string, sub *hub.Subscription, key string) (begin func() error, err error) {
 	h := c.handler
 	if subprotocol != leatV1 {
-		f := &flat{handler: h, conn: c.hub, stream: sub.Stream, key: sub.Key, out: &c.out}
-		c.session = f
-		return f.open(ctx, *sub)
+		s := newSingle(c, subprotocol, sub.Stream, key)
+		c.session = s
+		return s.open(ctx, *sub)
 	}
-	s := leatv1.New(h.hub, h.ingest, c.hub, contract.WebSocket, leatv1.Framing{Name: "websocket leat.v1", Frame: appendText}, &c.out, h.logger)
+	s := leatv1.New(h.hub, h.ingest, h.backends, c.hub, leatV1Framing, &c.out, h.logger)
 	c.session = s
 	if sub == nil {
 		return func() error { return nil }, nil

@@ -36,7 +36,7 @@ func withoutLog() (*hub.Hub, *websocket.Handler) {
 	h := hub.New(hub.Options{Logger: slog.New(slog.DiscardHandler), Registry: registry})
 	h.Add(c.Streams[0], noLog{})
 	in := ingest.New(slog.New(slog.DiscardHandler), registry)
-	return h, websocket.New(c, h, in, slog.New(slog.DiscardHandler))
+	return h, websocket.New(c, h, in, nil, slog.New(slog.DiscardHandler))
 }
 
 // noLog is never asked.

@@ -17,8 +17,9 @@ import (
 
 // The subprotocols; no subprotocol is leatFlat.
 const (
-	leatV1   = "leat.v1"
-	leatFlat = "leat.flat"
+	leatV1          = "leat.v1"
+	leatFlat        = "leat.flat"
+	cloudEventsJSON = "cloudevents.json"
 )
 
 // checkUpgrade refuses a request that does not ask for a WebSocket as RFC 6455, section 4.2.1, has it.
@@ -44,7 +45,7 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 // chooseSubprotocol takes the first one offered that is spoken here: the order is the client's preference. Empty
 // where none is offered.
 func chooseSubprotocol(r *http.Request) (string, error) {
-	known := []string{leatV1, leatFlat}
+	known := []string{leatV1, leatFlat, cloudEventsJSON}
 	if r.PathValue("stream") == "" {
 		known = []string{leatV1}
 	}

@@ -25,7 +25,7 @@ func TestABugEndsItsConnectionAndNotTheProcess(t *testing.T) {
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	registry := prometheus.NewRegistry()
 	h := hub.New(hub.Options{Logger: logger, Registry: registry})
-	handler := websocket.New(&contract.Contract{}, h, ingest.New(logger, registry), logger)
+	handler := websocket.New(&contract.Contract{}, h, ingest.New(logger, registry), nil, logger)
 	server := listen(t, h, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(brokenWriter{w}, r)
 	}))

@@ -37,7 +37,7 @@ func serveOn(t *testing.T, conn net.Conn, s session) *client {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	h := hub.New(hub.Options{Logger: slog.New(slog.DiscardHandler), Registry: registry})
-	handler := New(&contract.Contract{}, h, ingest.New(slog.New(slog.DiscardHandler), registry), slog.New(slog.DiscardHandler))
+	handler := New(&contract.Contract{}, h, ingest.New(slog.New(slog.DiscardHandler), registry), nil, slog.New(slog.DiscardHandler))
 	connection, err := h.Connect(contract.WebSocket)
 	if err != nil {
 		t.Fatal(err)

@@ -95,7 +95,7 @@ func serve(t testing.TB) server {
 			t.Errorf("hub: %v", err)
 		}
 	})
-	return server{listen(t, h, websocket.New(c, h, in, logger)), h, in}
+	return server{listen(t, h, websocket.New(c, h, in, nil, logger)), h, in}
 }
 
 // A peer is a client made with coder/websocket.

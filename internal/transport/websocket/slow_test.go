@@ -55,7 +55,7 @@ func serveBlobs(t *testing.T, events int) http.Handler {
 	})
 	c := &contract.Contract{Streams: []*contract.Stream{declared}}
 	in := ingest.New(slog.New(slog.DiscardHandler), registry)
-	return websocket.New(c, h, in, slog.New(slog.DiscardHandler))
+	return websocket.New(c, h, in, nil, slog.New(slog.DiscardHandler))
 }
 
 // A watched connection tells when it is closed.

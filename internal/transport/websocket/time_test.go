@@ -178,7 +178,7 @@ func TestAClientThatStopsAmongEventsGetsWholeFramesBeforeTheCloseFrame(t *testin
 			defer stop()
 			c := &contract.Contract{Streams: []*contract.Stream{declared}}
 			in := ingest.New(slog.New(slog.DiscardHandler), registry)
-			conn := openPipe(t, websocket.New(c, h, in, slog.New(slog.DiscardHandler)), "/ws/levels?after=earliest", "", "levels")
+			conn := openPipe(t, websocket.New(c, h, in, nil, slog.New(slog.DiscardHandler)), "/ws/levels?after=earliest", "", "levels")
 
 			head := make([]byte, cut)
 			if _, err := io.ReadFull(conn, head); err != nil {

@@ -1,5 +1,5 @@
-// Package websocket serves WebSocket (RFC 6455): one stream in the flat framing that a person can type, or many over
-// one connection in leat.v1.
+// Package websocket serves WebSocket (RFC 6455): one stream in the flat framing that a person can type or as
+// CloudEvents, or many over one connection in leat.v1.
 package websocket
 
 import (
@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/internal/backend"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
@@ -20,9 +21,10 @@ import (
 type Handler struct {
 	hub        *hub.Hub
 	ingest     *ingest.Ingest
+	backends   *backend.Backends
 	maxMessage int // bytes
 	logger     *slog.Logger
-	flats      map[*contract.Stream]*hub.Format
+	framings   map[framed]framing // set once
 	watcher    socket.Watcher
 	pulse      *pulse
 }
@@ -31,11 +33,13 @@ type Handler struct {
 const messageOverhead = 8 << 10
 
 // New makes a Handler for the streams of a contract.
-func New(c *contract.Contract, h *hub.Hub, in *ingest.Ingest, logger *slog.Logger) *Handler {
-	handler := &Handler{hub: h, ingest: in, logger: logger, flats: map[*contract.Stream]*hub.Format{}, pulse: newPulse()}
+func New(c *contract.Contract, h *hub.Hub, in *ingest.Ingest, b *backend.Backends, logger *slog.Logger) *Handler {
+	handler := &Handler{hub: h, ingest: in, backends: b, logger: logger, framings: map[framed]framing{}, pulse: newPulse()}
+	unique := newNames()
 	for _, s := range c.Streams {
 		handler.maxMessage = max(handler.maxMessage, s.MaxEventBytes)
-		handler.flats[s] = flatFormat(s)
+		handler.framings[framed{leatFlat, s}] = newFlat(s)
+		handler.framings[framed{cloudEventsJSON, s}] = newCloudEvents(s, unique)
 	}
 	handler.maxMessage += messageOverhead
 	return handler
@@ -78,7 +82,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) connect(w http.ResponseWriter, r *http.Request, conn *hub.Connection, subprotocol string, sub *hub.Subscription) error {
 	c := &client{handler: h, hub: conn}
 	c.out.hub, c.out.lost = conn, c.lose
-	begin, err := c.converse(context.WithoutCancel(r.Context()), subprotocol, sub)
+	begin, err := c.converse(context.WithoutCancel(r.Context()), subprotocol, sub, r.PathValue("key"))
 	if err == nil {
 		err = c.upgrade(w, r, subprotocol)
 	}
