@@ -83,17 +83,19 @@ func run(t *testing.T, plan bench.Plan) []*bench.Result {
 func TestLeatLosesNothing(t *testing.T) {
 	server := serve(t)
 	for name, change := range map[string]func(*bench.Plan){
-		"over SSE":              func(p *bench.Plan) {},
-		"over WebSocket":        func(p *bench.Plan) { p.Transport = "websocket" },
-		"over gRPC":             func(p *bench.Plan) { p.Transport = "grpc" },
-		"over all of them":      func(p *bench.Plan) { p.Transport = "sse=2,websocket=1,grpc=1" },
-		"with keys":             func(p *bench.Plan) { p.Keys = []int{10}; p.Transport = "sse,websocket,grpc" },
-		"in batches":            func(p *bench.Plan) { p.Batch = 20 },
-		"in memory":             func(p *bench.Plan) { p.Stream = "bench-memory" },
-		"with nothing stored":   func(p *bench.Plan) { p.Stream = "bench-none" },
-		"with dead readers":     func(p *bench.Plan) { p.Slow = 4 },
-		"with churn":            func(p *bench.Plan) { p.Churn = 100; p.Transport = "sse,websocket,grpc" },
-		"as fast as it answers": func(p *bench.Plan) { p.Rates = []float64{0} },
+		"over SSE":                             func(p *bench.Plan) {},
+		"over WebSocket":                       func(p *bench.Plan) { p.Transport = "websocket" },
+		"over gRPC":                            func(p *bench.Plan) { p.Transport = "grpc" },
+		"over all of them":                     func(p *bench.Plan) { p.Transport = "sse=2,websocket=1,grpc=1" },
+		"with keys":                            func(p *bench.Plan) { p.Keys = []int{10}; p.Transport = "sse,websocket,grpc" },
+		"in batches":                           func(p *bench.Plan) { p.Batch = 20 },
+		"in uploads":                           func(p *bench.Plan) { p.NDJSON = true },
+		"in uploads, as fast as they are read": func(p *bench.Plan) { p.NDJSON, p.Rates, p.Subscribers = true, []float64{0}, []int{2} },
+		"in memory":                            func(p *bench.Plan) { p.Stream = "bench-memory" },
+		"with nothing stored":                  func(p *bench.Plan) { p.Stream = "bench-none" },
+		"with dead readers":                    func(p *bench.Plan) { p.Slow = 4 },
+		"with churn":                           func(p *bench.Plan) { p.Churn = 100; p.Transport = "sse,websocket,grpc" },
+		"as fast as it answers":                func(p *bench.Plan) { p.Rates = []float64{0} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -362,7 +364,13 @@ func TestAPlanThatCannotBeIsRefused(t *testing.T) {
 		"measures the server's memory":      func(p *bench.Plan) { p.Idle = true },
 		"looks like Authorization":          func(p *bench.Plan) { p.Headers = []string{"secret"} },
 		"give 100ms or more":                func(p *bench.Plan) { p.Duration = time.Millisecond },
-		"is subscribed over websocket":      func(p *bench.Plan) { p.Target, p.PublishURL, p.Transport = "ws://a/", "http://a/", "sse" },
+		"leave the batch or NDJSON out":     func(p *bench.Plan) { p.NDJSON, p.Batch = true, 2 },
+		"another server gets one event": func(p *bench.Plan) {
+			p.NDJSON, p.Target, p.PublishURL = true, "http://a/", "http://a/"
+		},
+		"not of one key":               func(p *bench.Plan) { p.NDJSON, p.Keys = true, []int{3} },
+		"publishes nothing":            func(p *bench.Plan) { p.NDJSON, p.Idle = true, true },
+		"is subscribed over websocket": func(p *bench.Plan) { p.Target, p.PublishURL, p.Transport = "ws://a/", "http://a/", "sse" },
 	} {
 		plan := quick("http://127.0.0.1:1")
 		change(&plan)
@@ -391,6 +399,7 @@ func TestAServerThatIsNotThereOrRefusesIsTold(t *testing.T) {
 		"stream, over WebSocket": func(p *bench.Plan) { p.Stream, p.Transport = "bensh", "websocket" },
 		"stream, over gRPC":      func(p *bench.Plan) { p.Stream, p.Transport = "bensh", "grpc" },
 		"event":                  func(p *bench.Plan) { p.Type = "bench.evnet" },
+		"line":                   func(p *bench.Plan) { p.Type, p.NDJSON = "bench.evnet", true },
 	} {
 		plan := quick(server)
 		change(&plan)
