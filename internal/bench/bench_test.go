@@ -81,19 +81,21 @@ func run(t *testing.T, plan bench.Plan) []*bench.Result {
 func TestLeatLosesNothing(t *testing.T) {
 	server := serve(t)
 	for name, change := range map[string]func(*bench.Plan){
-		"over SSE":                             func(p *bench.Plan) {},
-		"over WebSocket":                       func(p *bench.Plan) { p.Transport = "websocket" },
-		"over gRPC":                            func(p *bench.Plan) { p.Transport = "grpc" },
-		"over all of them":                     func(p *bench.Plan) { p.Transport = "sse=2,websocket=1,grpc=1" },
-		"with keys":                            func(p *bench.Plan) { p.Keys = []int{10}; p.Transport = "sse,websocket,grpc" },
-		"in batches":                           func(p *bench.Plan) { p.Batch = 20 },
-		"in uploads":                           func(p *bench.Plan) { p.NDJSON = true },
-		"in uploads, as fast as they are read": func(p *bench.Plan) { p.NDJSON, p.Rates, p.Subscribers = true, []float64{0}, []int{2} },
-		"in memory":                            func(p *bench.Plan) { p.Stream = "bench-memory" },
-		"with nothing stored":                  func(p *bench.Plan) { p.Stream = "bench-none" },
-		"with dead readers":                    func(p *bench.Plan) { p.Slow = 4 },
-		"with churn":                           func(p *bench.Plan) { p.Churn = 100; p.Transport = "sse,websocket,grpc" },
-		"as fast as it answers":                func(p *bench.Plan) { p.Rates = []float64{0} },
+		"over SSE":         func(p *bench.Plan) {},
+		"over WebSocket":   func(p *bench.Plan) { p.Transport = "websocket" },
+		"over gRPC":        func(p *bench.Plan) { p.Transport = "grpc" },
+		"over all of them": func(p *bench.Plan) { p.Transport = "sse=2,websocket=1,grpc=1" },
+		"with keys":        func(p *bench.Plan) { p.Keys = []int{10}; p.Transport = "sse,websocket,grpc" },
+		"in batches":       func(p *bench.Plan) { p.Batch = 20 },
+		"in uploads":       func(p *bench.Plan) { p.NDJSON = true },
+		"in uploads, many lines at a time": func(p *bench.Plan) {
+			p.NDJSON, p.Rates, p.Subscribers, p.Publishers = true, []float64{3000}, []int{2}, 1
+		},
+		"in memory":             func(p *bench.Plan) { p.Stream = "bench-memory" },
+		"with nothing stored":   func(p *bench.Plan) { p.Stream = "bench-none" },
+		"with dead readers":     func(p *bench.Plan) { p.Slow = 4 },
+		"with churn":            func(p *bench.Plan) { p.Churn = 100; p.Transport = "sse,websocket,grpc" },
+		"as fast as it answers": func(p *bench.Plan) { p.Rates = []float64{0} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

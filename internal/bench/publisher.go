@@ -304,8 +304,8 @@ func (c *publishConnection) answer() (*http.Response, error) {
 // maxAnswer is more than the answer to 1,000 events, or the problems of 100 lines.
 const maxAnswer = 1 << 20
 
-// lastAnswer is how long a request under way may take when the run ends.
-const lastAnswer = 2 * time.Second
+// lastAnswer is how long a request under way may take when the run ends: an upload has thousands of lines to store.
+const lastAnswer = 10 * time.Second
 
 func (c *publishConnection) close() {
 	if c.conn != nil {
