@@ -22,7 +22,8 @@ func TestEveryServerIsComparedInOneRun(t *testing.T) {
 	}
 	for _, want := range []string{
 		"leat SSE / write()", "leat SSE / net/http batching", "leat WebSocket / net/http ", "leat gRPC / grpc-go",
-		"leat SSE at 50/s / write() at 50/s", "leat / net/http + JetStream",
+		"leat SSE at 50/s / write() at 50/s", "leat / net/http + JetStream, one a request",
+		"leat / net/http + JetStream, 100 a request", "leat / net/http + JetStream, NDJSON uploads",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no row of %q in:\n%s", want, out.Bytes())

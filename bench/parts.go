@@ -119,21 +119,39 @@ func (b *bencher) latency(ctx context.Context) error {
 	return nil
 }
 
-// publishing compares how many events are stored, single ones over HTTP.
+// ways are those in which events are published.
+var ways = []struct {
+	name        string
+	flags       []string
+	connections int // at most
+}{
+	{"one a request", nil, 64},
+	{"100 a request", []string{"--batch", "100"}, 8},
+	{"NDJSON uploads", []string{"--ndjson"}, 8},
+}
+
+// publishing compares how many events are stored.
 func (b *bencher) publishing(ctx context.Context) error {
 	connections := []int{8, 64}
-	t := &table{title: "Events stored per second, single ones over HTTP (higher is better)", head: []string{"8 connections", "64 connections"}}
-	row := t.row(leatSSE.program + " / " + jetStream.name)
-	for _, n := range connections {
-		var stored []float64
-		for _, of := range []subject{leatSSE, jetStream} {
-			all, err := b.measure(ctx, of, "--subscribers", "0", "--rate", "0", "--publishers", strconv.Itoa(n))
-			if err != nil {
-				return err
+	t := &table{title: "Events stored per second over HTTP (higher is better)", head: []string{"8 connections", "64 connections"}}
+	for _, way := range ways {
+		row := t.row(leatSSE.program + " / " + jetStream.name + ", " + way.name)
+		for _, n := range connections {
+			if n > way.connections {
+				row.skip(1)
+				continue
 			}
-			stored = append(stored, all[0].PublishedPerSecond)
+			var stored []float64
+			for _, of := range []subject{leatSSE, jetStream} {
+				flags := append([]string{"--subscribers", "0", "--rate", "0", "--publishers", strconv.Itoa(n)}, way.flags...)
+				all, err := b.measure(ctx, of, flags...)
+				if err != nil {
+					return err
+				}
+				stored = append(stored, all[0].PublishedPerSecond)
+			}
+			row.ratio(stored[0], stored[1])
 		}
-		row.ratio(stored[0], stored[1])
 	}
 	t.print(b.out)
 	return nil

@@ -41,6 +41,7 @@ func newBenchCommand() *cobra.Command {
   leat bench --subscribers 5000 --rate 20,50,100,400 --transport sse=50,websocket=50 --report bench.html
   leat bench --subscribers 9000 --idle
   leat bench --subscribers 10000 --storm 100
+  leat bench --subscribers 0 --rate 0 --ndjson
   leat bench --stream orders --type order.shipped --data '{"orderId":"{{mark}}","when":"{{time}}"}'
   leat bench --transport grpc --target grpc://127.0.0.1:8082 --pid $(pidof leat)
   leat bench --target http://127.0.0.1:3000/events --publish-url http://127.0.0.1:3000/publish`,
@@ -63,8 +64,9 @@ func newBenchCommand() *cobra.Command {
 	set.IntSliceVar(&plan.Sizes, "size", []int{200}, "`BYTES` of an event's data")
 	set.IntSliceVar(&plan.Keys, "keys", []int{0}, "each subscriber follows one of `K` keys; 0: the whole stream")
 	set.DurationVar(&plan.Duration, "duration", 10*time.Second, "measure for so `LONG`, after a second to warm up")
-	set.IntVar(&plan.Publishers, "publishers", 8, "`N` connections that publish, each one request at a time")
-	set.IntVar(&plan.Batch, "batch", 1, "`N` events per request")
+	set.IntVar(&plan.Publishers, "publishers", 8, "`N` connections that publish, each one request or upload at a time")
+	set.IntVar(&plan.Batch, "batch", 1, "`N` events per request, stored together")
+	set.BoolVar(&plan.NDJSON, "ndjson", false, "publish in long uploads instead, an event a line")
 	set.IntVar(&plan.Slow, "slow", 0, "`N` of the subscribers never read")
 	set.Float64Var(&plan.Churn, "churn", 0, "`N` subscribers per second reconnect and resume")
 	set.IntVar(&plan.Storm, "storm", 0, "cut all off at once, and let them resume `EVENTS` later; one in 100 stays, to see how those fare")

@@ -27,8 +27,9 @@ type Plan struct {
 	Sizes       []int     // bytes of an event's data
 	Keys        []int     // each subscriber follows one of so many; 0: the whole stream
 	Duration    time.Duration
-	Publishers  int // connections that publish
-	Batch       int // events per request
+	Publishers  int  // connections that publish
+	Batch       int  // events per request
+	NDJSON      bool // publish in uploads of an event a line
 
 	Slow  int     // so many of the subscribers never read
 	Churn float64 // subscribers that reconnect, per second
@@ -49,6 +50,7 @@ type Scenario struct {
 	Keys        int     `json:"keys"`
 	Publishers  int     `json:"publishers"`
 	Batch       int     `json:"batch"`
+	NDJSON      bool    `json:"ndjson,omitempty"`
 	Slow        int     `json:"slow,omitempty"`
 	Churn       float64 `json:"churn,omitempty"`
 	Storm       int     `json:"storm,omitempty"`
@@ -73,7 +75,7 @@ func (p *Plan) scenarios() ([]Scenario, *target, error) {
 		return nil, nil, &PlanError{err.Error()}
 	}
 	base := Scenario{
-		Target: p.Server, Transport: p.Transport, Publishers: p.Publishers, Batch: p.Batch,
+		Target: p.Server, Transport: p.Transport, Publishers: p.Publishers, Batch: p.Batch, NDJSON: p.NDJSON,
 		Slow: p.Slow, Churn: p.Churn, Storm: p.Storm, Idle: p.Idle,
 	}
 	if p.Target != "" {
@@ -129,6 +131,14 @@ func (p *Plan) check() error {
 		return errors.New("batches are arrays as leat takes them: another server gets one event per request")
 	case p.Batch > 1 && keyed:
 		return errors.New("batches are of one connection, not of one key: leave keys out")
+	case p.NDJSON && p.Batch > 1:
+		return errors.New("an upload takes one event a line, and has no batches: leave the batch or NDJSON out")
+	case p.NDJSON && p.PublishURL != "":
+		return errors.New("NDJSON uploads are as leat takes them: another server gets one event per request")
+	case p.NDJSON && keyed:
+		return errors.New("NDJSON uploads are of one connection, not of one key: leave keys out")
+	case p.NDJSON && p.Idle:
+		return errors.New("an idle run publishes nothing: leave NDJSON out")
 	case p.Duration < shortest:
 		return fmt.Errorf("a duration of %s: give %s or more", p.Duration, shortest)
 	case p.Churn < 0 || p.Storm < 0 || p.Slow < 0:

@@ -3,10 +3,8 @@ package bench_test
 import (
 	"context"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -83,12 +81,16 @@ func run(t *testing.T, plan bench.Plan) []*bench.Result {
 func TestLeatLosesNothing(t *testing.T) {
 	server := serve(t)
 	for name, change := range map[string]func(*bench.Plan){
-		"over SSE":              func(p *bench.Plan) {},
-		"over WebSocket":        func(p *bench.Plan) { p.Transport = "websocket" },
-		"over gRPC":             func(p *bench.Plan) { p.Transport = "grpc" },
-		"over all of them":      func(p *bench.Plan) { p.Transport = "sse=2,websocket=1,grpc=1" },
-		"with keys":             func(p *bench.Plan) { p.Keys = []int{10}; p.Transport = "sse,websocket,grpc" },
-		"in batches":            func(p *bench.Plan) { p.Batch = 20 },
+		"over SSE":         func(p *bench.Plan) {},
+		"over WebSocket":   func(p *bench.Plan) { p.Transport = "websocket" },
+		"over gRPC":        func(p *bench.Plan) { p.Transport = "grpc" },
+		"over all of them": func(p *bench.Plan) { p.Transport = "sse=2,websocket=1,grpc=1" },
+		"with keys":        func(p *bench.Plan) { p.Keys = []int{10}; p.Transport = "sse,websocket,grpc" },
+		"in batches":       func(p *bench.Plan) { p.Batch = 20 },
+		"in uploads":       func(p *bench.Plan) { p.NDJSON = true },
+		"in uploads, many lines at a time": func(p *bench.Plan) {
+			p.NDJSON, p.Rates, p.Subscribers, p.Publishers = true, []float64{3000}, []int{2}, 1
+		},
 		"in memory":             func(p *bench.Plan) { p.Stream = "bench-memory" },
 		"with nothing stored":   func(p *bench.Plan) { p.Stream = "bench-none" },
 		"with dead readers":     func(p *bench.Plan) { p.Slow = 4 },
@@ -347,56 +349,5 @@ func TestAStreamOfOnesOwnTakesAnEventOfOnesOwn(t *testing.T) {
 	}
 	if len(got) != 300+len("\n") || !strings.HasPrefix(got, `{"order":"k0 leatbench.`) {
 		t.Errorf("published %d bytes: %s", len(got), got)
-	}
-}
-
-func TestAPlanThatCannotBeIsRefused(t *testing.T) {
-	for want, change := range map[string]func(*bench.Plan){
-		"there are sse, websocket and grpc": func(p *bench.Plan) { p.Transport = "sse=1,carrier-pigeon=1" },
-		"the share of sse":                  func(p *bench.Plan) { p.Transport = "sse=0" },
-		"is not an address":                 func(p *bench.Plan) { p.Server = "localhost:8080" },
-		"has no {{mark}}":                   func(p *bench.Plan) { p.Data = `{"text":"hello"}` },
-		"files open":                        func(p *bench.Plan) { p.Subscribers = []int{1 << 40} },
-		"there are 10 subscribers":          func(p *bench.Plan) { p.Slow, p.Subscribers = 11, []int{10} },
-		"say where to publish":              func(p *bench.Plan) { p.Target = "http://127.0.0.1:1/events" },
-		"measures the server's memory":      func(p *bench.Plan) { p.Idle = true },
-		"looks like Authorization":          func(p *bench.Plan) { p.Headers = []string{"secret"} },
-		"give 100ms or more":                func(p *bench.Plan) { p.Duration = time.Millisecond },
-		"is subscribed over websocket":      func(p *bench.Plan) { p.Target, p.PublishURL, p.Transport = "ws://a/", "http://a/", "sse" },
-	} {
-		plan := quick("http://127.0.0.1:1")
-		change(&plan)
-		_, err := bench.Run(t.Context(), plan, func(bench.Progress) {})
-		if _, ok := errors.AsType[*bench.PlanError](err); !ok || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want a PlanError that says %q", err, want)
-		}
-	}
-}
-
-func TestAServerThatIsNotThereOrRefusesIsTold(t *testing.T) {
-	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := "http://" + l.Addr().String()
-	l.Close()
-	_, err = bench.Run(t.Context(), quick(nobody), func(bench.Progress) {})
-	if _, ok := errors.AsType[*bench.UnreachableError](err); !ok {
-		t.Errorf("nobody there: got %v, want an UnreachableError", err)
-	}
-	server := serve(t)
-	for name, change := range map[string]func(*bench.Plan){
-		"stream, over SSE":       func(p *bench.Plan) { p.Stream = "bensh" },
-		"stream, over WebSocket": func(p *bench.Plan) { p.Stream, p.Transport = "bensh", "websocket" },
-		"stream, over gRPC":      func(p *bench.Plan) { p.Stream, p.Transport = "bensh", "grpc" },
-		"event":                  func(p *bench.Plan) { p.Type = "bench.evnet" },
-	} {
-		plan := quick(server)
-		change(&plan)
-		_, err := bench.Run(t.Context(), plan, func(bench.Progress) {})
-		if _, ok := errors.AsType[*bench.RefusedError](err); !ok || !strings.Contains(err.Error(), "bench") {
-			t.Errorf("an unknown %s: got %v, want a RefusedError with the server's answer", name, err)
-		}
 	}
 }

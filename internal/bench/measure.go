@@ -15,8 +15,12 @@ func (r *run) measure(ctx context.Context, result *Result) error {
 	publishing, stopPublishing := context.WithCancel(ctx)
 	defer stopPublishing()
 	g, publishing := errgroup.WithContext(publishing)
+	publish := r.publishing.publish
+	if r.scenario.NDJSON {
+		publish = r.publishing.upload
+	}
 	for number := range r.scenario.Publishers {
-		g.Go(func() error { return r.publishing.publish(publishing, number) })
+		g.Go(func() error { return publish(publishing, number) })
 	}
 	if len(r.subscribers) > 0 {
 		g.Go(func() error { return r.probe(publishing) })

@@ -45,11 +45,50 @@ func (p *publishing) sentNow() []int {
 
 // A request is one prepared POST: only marks, time and nothing of its length change.
 type request struct {
+	content
+	lane int
+	next int // sequence
+}
+
+// A content is the text of one or more events, ready to be sent again and again.
+type content struct {
 	text   []byte
-	bodies []body // one, or as many as the batch has
+	bodies []body // of data
 	at     []int  // where each body begins in text
-	lane   int
-	next   int // sequence
+}
+
+// content gives n events as the server takes them, with what is to stand around them.
+func (r *run) content(key string, n int, before, between, after string) (content, error) {
+	var c content
+	text := bytes.NewBufferString(before)
+	for i := range n {
+		b, err := newBody(r.plan.data(), key, r.scenario.Size)
+		if err != nil {
+			return c, err
+		}
+		if i > 0 {
+			text.WriteString(between)
+		}
+		if !r.target.foreign {
+			fmt.Fprintf(text, `{"type":%s,"data":`, strconv.Quote(r.plan.Type))
+		}
+		c.bodies, c.at = append(c.bodies, b), append(c.at, text.Len())
+		text.Write(b.text)
+		if !r.target.foreign {
+			text.WriteByte('}')
+		}
+	}
+	text.WriteString(after)
+	c.text = text.Bytes()
+	return c, nil
+}
+
+// mark gives the first n events the next sequences.
+func (q *request) mark(n int, m *marker, sent time.Duration) {
+	for i := range n {
+		q.bodies[i].write(q.text[q.at[i]:], m, mark{lane: q.lane, sequence: q.next, sent: sent})
+		q.next++
+	}
 }
 
 func (p *publishing) request(lane int) (*request, error) {
@@ -59,46 +98,38 @@ func (p *publishing) request(lane int) (*request, error) {
 		key = keyOf(lane)
 		inURL = key
 	}
+	before, after := "", ""
+	if r.scenario.Batch > 1 {
+		before, after = "[", "]"
+	}
 	q := &request{lane: lane}
-	var content bytes.Buffer
-	if r.scenario.Batch > 1 {
-		content.WriteByte('[')
+	var err error
+	if q.content, err = r.content(key, r.scenario.Batch, before, ",", after); err != nil {
+		return nil, err
 	}
-	for i := range r.scenario.Batch {
-		b, err := newBody(r.plan.data(), key, r.scenario.Size)
-		if err != nil {
-			return nil, err
-		}
-		if i > 0 {
-			content.WriteByte(',')
-		}
-		if !r.target.foreign {
-			fmt.Fprintf(&content, `{"type":%s,"data":`, strconv.Quote(r.plan.Type))
-		}
-		q.bodies, q.at = append(q.bodies, b), append(q.at, content.Len())
-		content.Write(b.text)
-		if !r.target.foreign {
-			content.WriteByte('}')
-		}
+	head, err := r.target.head(inURL, "application/json", "Content-Length", strconv.Itoa(len(q.text)))
+	if err != nil {
+		return nil, err
 	}
-	if r.scenario.Batch > 1 {
-		content.WriteByte(']')
+	for i := range q.at {
+		q.at[i] += len(head)
 	}
-	header := http.Header{"Content-Type": {"application/json"}}
-	maps.Copy(header, r.target.headers)
-	header.Set("Content-Length", strconv.Itoa(content.Len()))
+	q.text = append(head, q.text...)
+	return q, nil
+}
+
+// head is that of a POST; framing says where its body ends.
+func (t *target) head(key, contentType, framing, value string) ([]byte, error) {
+	header := http.Header{"Content-Type": {contentType}}
+	maps.Copy(header, t.headers)
+	header.Set(framing, value)
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "POST %s HTTP/1.1\r\nHost: %s\r\n", withKey(r.target.publish, inURL), r.target.publish.Host)
+	fmt.Fprintf(&text, "POST %s HTTP/1.1\r\nHost: %s\r\n", withKey(t.publish, key), t.publish.Host)
 	if err := header.Write(&text); err != nil {
 		return nil, err
 	}
 	text.WriteString("\r\n")
-	for i := range q.at {
-		q.at[i] += text.Len()
-	}
-	text.Write(content.Bytes())
-	q.text = text.Bytes()
-	return q, nil
+	return text.Bytes(), nil
 }
 
 func keyOf(lane int) string { return "k" + strconv.Itoa(lane) }
@@ -120,30 +151,53 @@ func (p *publishing) publish(ctx context.Context, number int) error {
 	}
 	connection := &publishConnection{publishing: p}
 	defer connection.close()
-	var pause time.Duration
-	if r.scenario.Rate > 0 {
-		pause = time.Duration(float64(time.Second) * float64(r.scenario.Batch*p.busy()) / r.scenario.Rate)
-	}
-	due := time.Now().Add(pause * time.Duration(number) / time.Duration(p.busy()))
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for i := 0; ; i++ {
-		if pause > 0 {
-			timer.Reset(time.Until(due))
-			due = due.Add(pause)
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-timer.C:
-			}
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
+	pace := p.pace(number, r.scenario.Batch)
+	for i := 0; pace.wait(ctx, 1) > 0; i++ {
 		if err := p.send(ctx, connection, requests[i%len(requests)]); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// A pace says when a connection is to send the next; one that is late sends at once, so that the rate holds over time.
+type pace struct {
+	pause time.Duration // 0: none
+	due   time.Time
+	timer *time.Timer
+}
+
+// pace is that of one connection, of so many events at once.
+func (p *publishing) pace(number, events int) *pace {
+	all := pace{timer: time.NewTimer(0)}
+	if rate := p.run.scenario.Rate; rate > 0 {
+		all.pause = time.Duration(float64(time.Second) * float64(events*p.busy()) / rate)
+	}
+	all.due = time.Now().Add(all.pause * time.Duration(number) / time.Duration(p.busy()))
+	return &all
+}
+
+// wait waits until one is due, and gives how many are, most at most; 0 means that ctx has ended.
+func (p *pace) wait(ctx context.Context, most int) int {
+	if p.pause == 0 {
+		if ctx.Err() != nil {
+			return 0
+		}
+		return most
+	}
+	p.timer.Reset(time.Until(p.due))
+	select {
+	case <-ctx.Done():
+		p.timer.Stop()
+		return 0
+	case <-p.timer.C:
+	}
+	if ctx.Err() != nil {
+		return 0
+	}
+	n := min(1+int(time.Since(p.due)/p.pause), most)
+	p.due = p.due.Add(p.pause * time.Duration(n))
+	return n
 }
 
 // busy is how many connections have a lane.
@@ -151,34 +205,36 @@ func (p *publishing) busy() int { return min(p.run.scenario.Publishers, len(p.se
 
 // send sends a request and counts what came of it; the error is for what no further request would do better.
 func (p *publishing) send(ctx context.Context, c *publishConnection, q *request) error {
-	m := p.run.marker
-	began := m.now()
+	began := p.run.marker.now()
 	first := q.next
-	for i := range q.bodies {
-		q.bodies[i].write(q.text[q.at[i]:], m, mark{lane: q.lane, sequence: q.next, sent: began})
-		q.next++
-	}
+	q.mark(len(q.bodies), p.run.marker, began)
 	answer, err := c.exchange(ctx, q.text) //nolint:bodyclose // exchange has read it
-	took := m.now() - began
+	took := p.run.marker.now() - began
+	if err == nil && answer.StatusCode/100 != 2 {
+		err = &RefusedError{"an event", refusal(answer)}
+	}
+	return p.count(q, first, took, answer, err)
+}
+
+// count counts the events of a request from the first sequence on, which are stored where err is nil; the error is
+// send's.
+func (p *publishing) count(q *request, first int, took time.Duration, answer *http.Response, err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sent[q.lane].Store(int64(q.next))
-	if err == nil && answer.StatusCode/100 == 2 {
-		p.events.Add(int64(len(q.bodies)))
+	if err == nil {
+		p.events.Add(int64(q.next - first))
 		p.took.record(took)
 		return nil
 	}
 	for sequence := first; sequence < q.next; sequence++ {
 		p.unanswered[q.lane] = append(p.unanswered[q.lane], sequence)
 	}
-	p.failures += len(q.bodies)
-	if err == nil {
-		err = &RefusedError{"an event", refusal(answer)}
-	}
+	p.failures += q.next - first
 	if p.firstFailure == "" {
 		p.firstFailure = err.Error()
 	}
-	if answer != nil && answer.StatusCode/100 == 4 && answer.StatusCode != http.StatusTooManyRequests {
+	if answer != nil && answer.StatusCode/100 != 5 && answer.StatusCode != http.StatusTooManyRequests {
 		return err
 	}
 	if p.events.Load() == 0 && errors.As(err, new(*UnreachableError)) {
@@ -197,10 +253,19 @@ type publishConnection struct {
 }
 
 func (c *publishConnection) exchange(ctx context.Context, request []byte) (*http.Response, error) {
+	if err := c.write(ctx, request); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c.answer()
+}
+
+// write connects first where there is no connection.
+func (c *publishConnection) write(ctx context.Context, parts ...[]byte) error {
 	if c.conn == nil {
 		conn, err := dial(ctx, c.publishing.run.target.publish)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		c.conn, c.reader = conn, bufio.NewReader(conn)
 		c.closing = context.AfterFunc(ctx, func() { // what is under way then has a moment to be answered
@@ -209,28 +274,38 @@ func (c *publishConnection) exchange(ctx context.Context, request []byte) (*http
 	}
 	if ctx.Err() == nil {
 		if err := c.conn.SetDeadline(time.Now().Add(answerWithin)); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	_, err := c.conn.Write(request)
-	var answer *http.Response
-	if err == nil {
-		answer, err = http.ReadResponse(c.reader, nil)
+	if _, err := (*net.Buffers)(&parts).WriteTo(c.conn); err != nil {
+		return fmt.Errorf("publish: %w", err)
 	}
+	return nil
+}
+
+// answer reads the answer to what was written.
+func (c *publishConnection) answer() (*http.Response, error) {
+	answer, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
 		c.close()
 		return nil, fmt.Errorf("publish: %w", err)
 	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
-	answer.Body = io.NopCloser(bytes.NewReader(text))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil || answer.Close {
 		c.close()
 	}
-	return answer, err
+	if err != nil {
+		return nil, fmt.Errorf("publish: %w", err)
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(text))
+	return answer, nil
 }
 
-// lastAnswer is how long a request under way may take when the run ends.
-const lastAnswer = 2 * time.Second
+// maxAnswer is more than the answer to 1,000 events, or the problems of 100 lines.
+const maxAnswer = 1 << 20
+
+// lastAnswer is how long a request under way may take when the run ends: an upload has thousands of lines to store.
+const lastAnswer = 10 * time.Second
 
 func (c *publishConnection) close() {
 	if c.conn != nil {

@@ -58,6 +58,12 @@ func (s Scenario) title() string {
 		rate = fmt.Sprintf("%g events/s", s.Rate)
 	}
 	text += fmt.Sprintf(", %s of %d bytes", rate, s.Size)
+	switch {
+	case s.NDJSON:
+		text += ", in NDJSON uploads"
+	case s.Batch > 1:
+		text += fmt.Sprintf(", %d a request", s.Batch)
+	}
 	for _, part := range []struct {
 		n    float64
 		text string

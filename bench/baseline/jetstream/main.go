@@ -1,11 +1,10 @@
-// Command jetstream is what publishing costs without leat: net/http and an embedded JetStream, whose acknowledgement
-// is waited for.
+// Command jetstream is what publishing costs without leat: net/http and an embedded JetStream, whose acknowledgements
+// are waited for.
 package main
 
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"time"
@@ -49,21 +48,21 @@ func serve(dir string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "bench", Subjects: []string{"bench"}, MaxBytes: 256 << 20}); err != nil {
+	_, err = js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: "bench", Subjects: []string{"bench"}, MaxBytes: 256 << 20, AllowAtomicPublish: true,
+	})
+	if err != nil {
 		return err
 	}
+	p := &publisher{conn, js}
 	http.HandleFunc("POST /events/bench", func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+		publish := p.publish
+		if r.Header.Get("Content-Type") == "application/x-ndjson" {
+			publish = p.upload
 		}
-		stored, err := js.Publish(r.Context(), "bench", body)
-		if err != nil {
+		if err := publish(w, r); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
 		}
-		baseline.Answer(w, int(stored.Sequence))
 	})
 	return baseline.Serve(http.DefaultServeMux)
 }
