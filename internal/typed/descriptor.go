@@ -66,6 +66,9 @@ func (d *describer) message(scope string, msg *message) *descriptorpb.Descriptor
 			fields = append(fields, special)
 		}
 	}
+	for _, nested := range msg.nested {
+		p.NestedType = append(p.NestedType, d.message(full, nested))
+	}
 	for _, f := range fields {
 		d.field(p, full, f)
 	}
@@ -75,9 +78,6 @@ func (d *describer) message(scope string, msg *message) *descriptorpb.Descriptor
 	d.optionals(p)
 	for _, e := range msg.enums {
 		p.EnumType = append(p.EnumType, d.enum(full, e))
-	}
-	for _, nested := range msg.nested {
-		p.NestedType = append(p.NestedType, d.message(full, nested))
 	}
 	for _, e := range removed(msg.lock.entries()) {
 		p.ReservedRange = append(p.ReservedRange, &descriptorpb.DescriptorProto_ReservedRange{

@@ -101,7 +101,7 @@ func TestX(t *testing.T) {
 }
 
 // republish makes of a SubscribeResponse the PublishRequest that a client would send with the same event in it.
-func republish(t testing.TB, s *typed.Service, wire []byte) []byte {
+func republish(t fataler, s *typed.Service, wire []byte) []byte {
 	t.Helper()
 	from := dynamicpb.NewMessage(s.Descriptor.Methods().ByName("Subscribe").Output())
 	if err := proto.Unmarshal(wire, from); err != nil {
