@@ -3,6 +3,7 @@ package typed
 import (
 	"slices"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
@@ -192,7 +193,7 @@ func (d *describer) parts(scope, name, about, oneof string, parts []part) *descr
 		p.OneofDecl = []*descriptorpb.OneofDescriptorProto{{Name: &oneof}}
 	}
 	for _, one := range parts {
-		f := &field{name: one.name, number: protoNumber(one.number), comment: one.comment, optional: one.label == "optional",
+		f := &field{name: one.name, number: protowire.Number(one.number), comment: one.comment, optional: one.label == "optional",
 			inOneof: one.label == "oneof"}
 		if one.label == "repeated" {
 			f.cardinality = repeated

@@ -16,8 +16,8 @@ type printer struct {
 	comments map[string]string // by full name
 }
 
-// print gives the text of a file.
-func print(file protoreflect.FileDescriptor, comments map[string]string) string {
+// protoText gives the text of a file.
+func protoText(file protoreflect.FileDescriptor, comments map[string]string) string {
 	p := &printer{file: file, comments: comments}
 	p.line(0, `syntax = "proto3";`)
 	p.line(0, "")

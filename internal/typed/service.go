@@ -287,7 +287,16 @@ func step(path string, f *field, tokens []string) (string, *field, []string) {
 				return path + "." + inner.name, inner, tokens
 			}
 		}
-	case unionForm: // which branch it is only the data tells
+	case unionForm: // which branch it is only the data tells, unless one alone has such a member
+		var having []*field
+		for _, inner := range msg.fields {
+			if inner.typ.message.members[token] != nil {
+				having = append(having, inner)
+			}
+		}
+		if len(having) == 1 {
+			return path + "." + having[0].name, having[0], tokens
+		}
 	}
 	return path, nil, tokens
 }

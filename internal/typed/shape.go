@@ -101,7 +101,8 @@ func (s spec) shape() shape {
 	if sh.types == isObject || !declared && !sh.guessed {
 		if sh.branches = s.union(sh.entries); sh.branches != nil {
 			sh.form, sh.types = formUnion, isObject
-			sh.nullable = sh.nullable && (declared || s.hasNullBranch(sh.entries))
+			sh.nullable = sh.nullable && (declared || hasNullBranch(sh.entries))
+			sh.guessed = sh.guessed || !declared && !areObjects(sh.branches)
 			return sh
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -95,7 +94,7 @@ func (a *API) add(m *mapper) error {
 		msg.bind(file.Messages())
 	}
 	name := m.stream.Name
-	a.protos[name] = print(file, d.comments)
+	a.protos[name] = protoText(file, d.comments)
 	for _, given := range m.given {
 		a.given = append(a.given, name+": "+given)
 	}
@@ -129,5 +128,3 @@ func (a *API) Proto(stream string) string { return a.protos[stream] }
 // Given lists what had no number in the lock, as STREAM: MESSAGE.FIELD: until the lock is written, another version of the
 // contract can give it another.
 func (a *API) Given() []string { return a.given }
-
-func protoNumber(number int32) protowire.Number { return protowire.Number(number) }

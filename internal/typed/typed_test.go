@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
@@ -79,27 +78,6 @@ const orders = `
     backend: { url: http://127.0.0.1:8090 }
 `
 
-func TestX(t *testing.T) {
-	api := build(t, orders)
-	t.Log("\n" + api.Proto("price-feed"))
-	s := api.Service("price-feed")
-	data := `{"orderId":"a","when":"2024-05-01T12:00:00.123456789+02:00","took":"PT90M","amount":9007199254740993,"small":3,"price":1.5,"gift":false,"status":"","note":null,"address":{"street":"x","town":{"name":"y"},"extra":{"a":[1,null,12345678901234567890]}},"items":[{"n":1},{"n":0}],"labels":{"a":"b"},"matrix":[[1,2],[]],"maybe":[1,null,0],"picture":"aGFsbG8=","mixed":["x"],"any":{"q":null},"shape":{"radius":2,"type":"circle"},"parent":{"orderId":"","when":"2024-05-01T10:00:00Z","items":[],"status":"new","note":"n"}}`
-	wire, err := s.AppendEvent(nil, &event.Event{Type: event.MustType("order.shipped"), Data: []byte(data)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := dynamicpb.NewMessage(s.Descriptor.Methods().ByName("Subscribe").Output())
-	if err := proto.Unmarshal(wire, m); err != nil {
-		t.Fatal(err)
-	}
-	t.Log(protojson.Format(m))
-	p, err := s.DecodePublish(republish(t, s, wire))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Log(string(p.Data))
-}
-
 // republish makes of a SubscribeResponse the PublishRequest that a client would send with the same event in it.
 func republish(t fataler, s *typed.Service, wire []byte) []byte {
 	t.Helper()
@@ -129,4 +107,52 @@ func republish(t fataler, s *typed.Service, wire []byte) []byte {
 		t.Fatal(err)
 	}
 	return out
+}
+
+func BenchmarkEvent(b *testing.B) {
+	s := build(b, `
+  orders:
+    events:
+      order.shipped:
+        schema:
+          type: object
+          required: [orderId, when, amount, customer]
+          properties:
+            orderId: { type: string }
+            when: { type: string, format: date-time }
+            amount: { type: integer }
+            price: { type: number }
+            gift: { type: boolean }
+            status: { enum: [new, shipped] }
+            customer: { type: object, properties: { name: { type: string }, town: { type: string } } }
+            items: { type: array, items: { type: integer } }
+`).Service("orders")
+	data := []byte(`{"orderId":"or_12345","when":"2024-05-01T10:00:00Z","amount":129900,"price":12.5,"gift":true,"status":"shipped","customer":{"name":"Alice Example","town":"Aachen on the Rhine"},"items":[1,2,3,4,5,6]}`)
+	e := &event.Event{Position: event.NewPosition("b7k2", 1042), Type: event.MustType("order.shipped"), Data: data}
+	wire, err := s.AppendEvent(nil, e)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("encode", func(b *testing.B) {
+		b.ReportAllocs()
+		var dst []byte
+		for b.Loop() {
+			dst, _ = s.AppendEvent(dst[:0], e)
+		}
+	})
+	b.Run("check", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			s.Check("order.shipped", data)
+		}
+	})
+	request := republish(b, s, wire)
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := s.DecodePublish(request); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

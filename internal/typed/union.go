@@ -26,11 +26,19 @@ func (s spec) union(entries []entry) []branch {
 	return nil
 }
 
-func (s spec) hasNullBranch(entries []entry) bool {
+func hasNullBranch(entries []entry) bool {
 	return slices.ContainsFunc(entries, func(e entry) bool {
-		_, one := alternatives(e.OneOf)
-		_, any := alternatives(e.AnyOf)
-		return one || any
+		_, ofOne := alternatives(e.OneOf)
+		_, ofAny := alternatives(e.AnyOf)
+		return ofOne || ofAny
+	})
+}
+
+// areObjects tells whether each branch says of itself that it is of objects.
+func areObjects(branches []branch) bool {
+	return !slices.ContainsFunc(branches, func(b branch) bool {
+		allowed, _ := specOf(b.node).allowed(specOf(b.node).flatten())
+		return allowed&^(isObject|isNull) != 0
 	})
 }
 
