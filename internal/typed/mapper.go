@@ -99,14 +99,18 @@ func (m *mapper) eventTypes(types []*contract.EventType, names map[*contract.Eve
 			s, _ = s.reduce()
 			sh = s.shape()
 		}
-		msg.key, msg.guessed = s.key(m.ids, sh.types), sh.guessed
+		msg.guessed = sh.guessed
+		if !sh.nullable { // else the message is around what the schema describes, and not that
+			msg.key = s.key(m.ids, sh.types)
+		}
 		f := &field{json: t.Name, typ: typ{kind: kindMessage, message: msg}, inOneof: true, deprecated: t.Deprecated}
 		into[t.Name] = f
 		m.number(f, &lockMessage{Fields: lock}, m.stream.Name, snake(last(msg.name)), firstType, t.Schema.Root)
-		if sh.nullable || sh.form != formObject && sh.form != formUnion {
-			m.wrap(msg, s, sh)
-		} else {
+		switch {
+		case !sh.nullable && (sh.form == formObject || sh.form == formUnion || sh.form == formKinds):
 			m.fill(msg, s, sh)
+		default:
+			m.wrap(msg, s, sh)
 		}
 	}
 	for _, e := range lock {

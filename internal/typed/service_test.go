@@ -182,7 +182,7 @@ func TestAFieldPathFollowsThePointer(t *testing.T) {
 
 func TestOperationsComeFromConnectRequests(t *testing.T) {
 	s := build(t, orders).Service("price-feed")
-	o, err := s.DecodeConnect(asWire(t, s, "ConnectRequest", `{"ref":"1","command":{"key":"k","cancelOrder":{"id":"x","why":[1]}}}`))
+	o, err := s.DecodeConnect(asWire(t, s, "ConnectRequest", `{"ref":"1","command":{"key":"k","cancelOrder":{"id":"x","additionalProperties":{"why":[1]}}}}`))
 	if err != nil || o.Ref != "1" || o.Command.Type != "cancelOrder" || *o.Command.Key != "k" || string(o.Command.Data) != `{"id":"x","why":[1]}` {
 		t.Errorf("command: %v %+v %+v", err, o, o.Command)
 	}
