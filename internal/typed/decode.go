@@ -314,7 +314,7 @@ func (d *decoder) exactly() (string, bool) {
 }
 
 func (d *decoder) moment(k kind, m protoreflect.Message) {
-	seconds, nanos := fieldOf(m, 1).Int(), int32(fieldOf(m, 2).Int()) //nolint:gosec // it is an int32
+	seconds, nanos := fieldOf(m, 1).Int(), int32(fieldOf(m, 2).Int())
 	format, parse := formatTime, parseTime
 	if k == kindDuration {
 		format, parse = formatDuration, parseDuration

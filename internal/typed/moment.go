@@ -43,7 +43,7 @@ func parseTime(text string) (moment, error) {
 		return m, errors.New("must be a time of RFC 3339")
 	}
 	t = t.Add(leap)
-	m.seconds, m.nanos = t.Unix(), int32(t.Nanosecond()) //nolint:gosec // less than a thousand million
+	m.seconds, m.nanos = t.Unix(), int32(t.Nanosecond())
 	if m.seconds < minTimestamp || m.seconds > maxTimestamp {
 		return m, errors.New("must be from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z: the stream is offered over gRPC")
 	}

@@ -131,11 +131,11 @@ func (p *printer) reserved(depth int, numbers []int32, names protoreflect.Names)
 		texts[i] = strconv.Itoa(int(number))
 	}
 	p.line(depth, "reserved %s;", strings.Join(texts, ", "))
-	texts = texts[:0]
-	for i := range names.Len() {
-		texts = append(texts, strconv.Quote(string(names.Get(i))))
+	quoted := make([]string, names.Len())
+	for i := range quoted {
+		quoted[i] = strconv.Quote(string(names.Get(i)))
 	}
-	p.line(depth, "reserved %s;", strings.Join(texts, ", "))
+	p.line(depth, "reserved %s;", strings.Join(quoted, ", "))
 }
 
 func (p *printer) oneof(depth int, o protoreflect.OneofDescriptor) {

@@ -256,10 +256,11 @@ func (r *randomValue) object(s map[string]any, depth int) {
 }
 
 func randomContract(t *rapid.T) (*contract.Contract, map[string]any) {
-	schemas := randomSchema{t: t, defs: []string{"town", "tree"}}
+	schemas := randomSchema{t: t, defs: []string{"town", "tree", "forest"}}
 	root := schemas.schema(0)
-	root["$defs"] = map[string]any{"town": schemas.schema(1), "tree": map[string]any{"type": "array", "items": map[string]any{
-		"anyOf": []any{map[string]any{"$ref": "#/$defs/tree"}, map[string]any{"type": "integer"}}}}}
+	root["$defs"] = map[string]any{"town": schemas.schema(1),
+		"forest": map[string]any{"type": "object", "additionalProperties": map[string]any{"$ref": "#/$defs/forest"}}, "tree": map[string]any{"type": "array", "items": map[string]any{
+			"anyOf": []any{map[string]any{"$ref": "#/$defs/tree"}, map[string]any{"type": "integer"}}}}}
 	text, err := json.Marshal(map[string]any{"leat": 1, "info": map[string]any{"title": "T", "version": "1.0.0"},
 		"streams": map[string]any{"random": map[string]any{"events": map[string]any{"thing.happened": map[string]any{"schema": root}}}}})
 	if err != nil {

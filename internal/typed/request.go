@@ -77,7 +77,7 @@ func (s *Service) publication(m protoreflect.Message) (Publication, error) {
 
 func timeOf(m protoreflect.Message) (time.Time, error) {
 	seconds, nanos := fieldOf(m, 1).Int(), fieldOf(m, 2).Int()
-	if _, err := formatTime(seconds, int32(nanos)); err != nil { //nolint:gosec // it is an int32
+	if _, err := formatTime(seconds, int32(nanos)); err != nil {
 		return time.Time{}, err
 	}
 	return time.Unix(seconds, nanos).UTC(), nil

@@ -49,7 +49,7 @@ func (e *encoder) scalar(t typ) error {
 		if v == nil {
 			return e.wrong("is none of the values of %s", t.enum.name)
 		}
-		e.out = protowire.AppendVarint(e.out, uint64(v.number)) //nolint:gosec // never negative
+		e.out = protowire.AppendVarint(e.out, uint64(v.number))
 		return nil
 	}
 	if next != '0' {
@@ -86,7 +86,7 @@ func (e *encoder) integer(raw []byte, k kind) error {
 		k == kindUint64 && number < 0 {
 		return e.beyond(k)
 	}
-	e.out = protowire.AppendVarint(e.out, uint64(number)) //nolint:gosec // as protobuf wants it
+	e.out = protowire.AppendVarint(e.out, uint64(number))
 	return nil
 }
 
@@ -210,16 +210,16 @@ func (e *encoder) moment(number protowire.Number, t typ) error {
 func appendMoment(dst []byte, number protowire.Number, seconds int64, nanos int32) []byte {
 	size := 0
 	if seconds != 0 {
-		size += 1 + protowire.SizeVarint(uint64(seconds)) //nolint:gosec // as protobuf wants it
+		size += 1 + protowire.SizeVarint(uint64(seconds))
 	}
 	if nanos != 0 {
-		size += 1 + protowire.SizeVarint(uint64(nanos)) //nolint:gosec // likewise
+		size += 1 + protowire.SizeVarint(uint64(nanos))
 	}
 	dst = protowire.AppendTag(dst, number, protowire.BytesType)
-	dst = protowire.AppendVarint(dst, uint64(size)) //nolint:gosec // likewise
+	dst = protowire.AppendVarint(dst, uint64(size))
 	if seconds != 0 {
 		dst = append(dst, 1<<3)
-		dst = protowire.AppendVarint(dst, uint64(seconds)) //nolint:gosec // likewise
+		dst = protowire.AppendVarint(dst, uint64(seconds))
 	}
 	if nanos != 0 {
 		dst = append(dst, 2<<3)

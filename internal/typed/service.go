@@ -88,7 +88,7 @@ func (s *Service) AppendEvent(dst []byte, e *event.Event) ([]byte, error) {
 		dst = protowire.AppendString(dst, e.Position.String())
 	}
 	if !e.Time.IsZero() {
-		dst = appendMoment(dst, responseTime, e.Time.Unix(), int32(e.Time.Nanosecond())) //nolint:gosec // it fits
+		dst = appendMoment(dst, responseTime, e.Time.Unix(), int32(e.Time.Nanosecond()))
 	}
 	if !e.Key.IsZero() {
 		dst = protowire.AppendTag(dst, responseKey, protowire.BytesType)
@@ -185,7 +185,7 @@ func suspicious(msg *message, data []byte) bool {
 		return true
 	}
 	digits, quoted := 0, false
-	for i := 0; i < len(data); i++ { //nolint:intrange // what is escaped is passed over
+	for i := 0; i < len(data); i++ {
 		c := data[i]
 		switch {
 		case c == '"':

@@ -305,3 +305,23 @@ func FuzzEncode(f *testing.F) {
 		}
 	})
 }
+
+func TestSchemasMayLeadToThemselvesThroughAnything(t *testing.T) {
+	for _, schema := range []string{
+		`{ type: object, additionalProperties: { $ref: "#" } }`,
+		`{ type: array, items: { $ref: "#" } }`,
+		`{ type: [array, "null"], items: { $ref: "#" } }`,
+		`{ type: [object, "null"], additionalProperties: { $ref: "#" } }`,
+		`{ type: object, properties: { a: { type: array, items: { type: object, properties: { b: { $ref: "#/properties/a" } } } } } }`,
+		`{ type: object, properties: { a: { allOf: [{ $ref: "#" }, { properties: { b: { $ref: "#/properties/a" } } }] } } }`,
+		`{ oneOf: [{ type: object, required: [k], properties: { k: { const: x }, next: { $ref: "#" } } }, { type: object, required: [k], properties: { k: { const: y } } }] }`,
+		`{ type: [string, array], items: { $ref: "#" } }`,
+		`{ type: object, properties: { a: { anyOf: [{ $ref: "#" }, { type: "null" }] } } }`,
+	} {
+		api := build(t, "\n  s:\n    events:\n      e: { schema: "+schema+" }\n")
+		wire, err := api.Service("s").AppendEvent(nil, &event.Event{Type: event.MustType("e"), Data: []byte(`{}`)})
+		if err != nil || len(wire) == 0 {
+			t.Errorf("%s: %v", schema, err)
+		}
+	}
+}

@@ -178,7 +178,7 @@ func alternatives(choice []*contract.Node) (rest []*contract.Node, null bool) {
 func (s spec) allowed(entries []entry) (allowed types, declared bool) {
 	allowed, declared = s.among, s.among != isAny && s.among != isAny&^isNull
 	for _, e := range entries {
-		own, says := types(isAny), false
+		own, says := isAny, false
 		if e.Types != nil {
 			own, says = 0, true
 			for _, name := range e.Types {
@@ -232,7 +232,7 @@ func typesOf(values ...any) types {
 // that leave out type mean that.
 func guess(entries []entry, allowed types) (types, bool) {
 	var guessed types
-	null := types(isNull)
+	null := isNull
 	for _, e := range entries {
 		own := types(0)
 		if len(e.Properties) > 0 || len(e.Required) > 0 || len(e.Patterns) > 0 || e.Additional != nil {
@@ -294,7 +294,15 @@ func (sh *shape) isMap() bool {
 		}
 	}
 	others, open := othersOf(sh.entries)
-	return !open && len(others.nodes) > 0 && others.shape().form != formValue
+	return !open && len(others.nodes) > 0 && others.says()
+}
+
+// says tells whether the schema says of what type the value is. It does not look into the value, which can lead back here.
+func (s spec) says() bool {
+	entries := s.flatten()
+	allowed, declared := s.allowed(entries)
+	_, guessed := guess(entries, allowed)
+	return declared || guessed || s.union(entries) != nil
 }
 
 // othersOf gives what holds for the members that no property declares; open where that is nothing that all of them
@@ -372,29 +380,33 @@ func (sh *shape) bounds() (least, most *big.Rat) {
 		raise(e.ExclusiveMinimum)
 		lower(e.Maximum)
 		lower(e.ExclusiveMaximum)
-		var values []any
-		if e.Const != nil {
-			values = []any{*e.Const}
-		} else {
-			values = e.Enum
-		}
-		var smallest, largest *big.Rat
-		for _, value := range values {
-			if number, ok := value.(json.Number); ok {
-				if r, ok := new(big.Rat).SetString(string(number)); ok {
-					if smallest == nil || r.Cmp(smallest) < 0 {
-						smallest = r
-					}
-					if largest == nil || r.Cmp(largest) > 0 {
-						largest = r
-					}
-				}
-			}
-		}
+		smallest, largest := extremes(e)
 		raise(smallest)
 		lower(largest)
 	}
 	return least, most
+}
+
+// extremes gives the smallest and the largest number that an enum or a const allows.
+func extremes(e entry) (smallest, largest *big.Rat) {
+	values := e.Enum
+	if e.Const != nil {
+		values = []any{*e.Const}
+	}
+	for _, value := range values {
+		number, _ := value.(json.Number)
+		r, ok := new(big.Rat).SetString(string(number))
+		if !ok {
+			continue
+		}
+		if smallest == nil || r.Cmp(smallest) < 0 {
+			smallest = r
+		}
+		if largest == nil || r.Cmp(largest) > 0 {
+			largest = r
+		}
+	}
+	return smallest, largest
 }
 
 // reduce follows a schema that only refers to another, perhaps as an alternative to null, as far as that goes.
