@@ -1,8 +1,6 @@
 package typed
 
-import (
-	"slices"
-)
+import "strings"
 
 // field gives a message the field of a property; nil where no value of it is valid.
 func (m *mapper) field(msg *message, name string, s spec, required bool) *field {
@@ -171,24 +169,23 @@ func (m *mapper) values(e *enum, scope *message, values []string) {
 	}
 }
 
-// locks tells whether an enum of this scope has a value of that name in the lock.
+// locks tells whether an enum of this scope had a value of that name when the lock was read; those since are taken.
 func (m *mapper) locks(scope *message, name string) bool {
-	for enum, known := range m.lock.Enums {
-		inScope := enum == last(enum)
-		if scope != nil {
-			inScope = enum == scope.name+"."+last(enum)
-		}
-		if inScope && slices.ContainsFunc(entriesOf(known.Values), func(e *lockEntry) bool { return plain(e.Name) == plain(name) }) {
-			return true
+	if m.lockedValues == nil {
+		m.lockedValues = map[string]map[string]bool{}
+		for enum, known := range m.lock.Enums {
+			around := strings.TrimSuffix(strings.TrimSuffix(enum, last(enum)), ".")
+			if m.lockedValues[around] == nil {
+				m.lockedValues[around] = map[string]bool{}
+			}
+			for _, e := range known.Values {
+				m.lockedValues[around][plain(e.Name)] = true
+			}
 		}
 	}
-	return false
-}
-
-func entriesOf(entries map[string]*lockEntry) []*lockEntry {
-	var all []*lockEntry
-	for _, e := range entries {
-		all = append(all, e)
+	around := ""
+	if scope != nil {
+		around = scope.name
 	}
-	return all
+	return m.lockedValues[around][plain(name)]
 }

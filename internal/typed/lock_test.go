@@ -199,3 +199,42 @@ func TestBufSeesNoBreakingChangeAlongCompatibleContracts(t *testing.T) {
 		t.Error("buf breaking takes what is broken: this test tells nothing")
 	}
 }
+
+func TestAnEventTypeThatIsRemovedLeavesItsNumberReserved(t *testing.T) {
+	lock, _ := emptyLock(t)
+	const other = "\n  s:\n    events:\n      other: { schema: { type: object } }\n"
+	api := evolve(t, lock, stream(""), other)
+	for _, want := range []string{"reserved 16;", `reserved "e";`, "Other other = 17;"} {
+		if strings.Count(api.Proto("s"), want) != 2 { // SubscribeResponse and PublishRequest
+			t.Errorf("no %s in\n%s", want, api.Proto("s"))
+		}
+	}
+}
+
+func TestRequiredScalarsOfCommandsHavePresence(t *testing.T) {
+	if text := build(t, orders).Proto("price-feed"); !strings.Contains(text, "message CancelOrder {\n  optional string id = 1;") {
+		t.Error(text)
+	}
+}
+
+func TestNumbersThatProtobufKeepsForItselfArePassedOver(t *testing.T) {
+	_, file := emptyLock(t)
+	text := "leat-lock: 1\nstreams:\n  s:\n    messages:\n      E:\n        fields:\n          a: { number: 18999, name: a, type: optional string }\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := typed.ReadLock(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if api := evolve(t, lock, stream("a: { type: string }, b: { type: string }")); !strings.Contains(api.Proto("s"), "string b = 20000;") {
+		t.Error(api.Proto("s"))
+	}
+}
+
+func TestCheckSeesTheFirstIntegerBeyondItsType(t *testing.T) {
+	s := build(t, stream("a: { type: integer }")).Service("s")
+	if s.Check("e", []byte(`{"a":9223372036854775807}`)) != nil || len(s.Check("e", []byte(`{"a":9223372036854775808}`))) != 1 {
+		t.Error("the largest int64 is not told from the next number")
+	}
+}

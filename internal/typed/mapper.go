@@ -22,6 +22,8 @@ type mapper struct {
 	events   map[string]*field
 	commands map[string]*field
 
+	lockedValues map[string]map[string]bool // plain names of enum values, by what is around their enum
+
 	errors contract.Errors
 	given  []string // what was not in the lock
 	made   int
