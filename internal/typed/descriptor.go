@@ -36,10 +36,10 @@ func (m *mapper) describe() *describer {
 	s := m.stream
 	name := strings.ReplaceAll(s.Name, "-", "_")
 	d := &describer{stream: s, pkg: packageName(s.Name), comments: map[string]string{}, imports: map[string]bool{}}
-	d.file = &descriptorpb.FileDescriptorProto{Name: proto.String(filePath(s.Name)), Package: proto.String(d.pkg),
-		Syntax: proto.String("proto3"),
+	d.file = &descriptorpb.FileDescriptorProto{Name: new(filePath(s.Name)), Package: new(d.pkg),
+		Syntax: new("proto3"),
 		Options: &descriptorpb.FileOptions{
-			GoPackage: proto.String(name + "/v1;" + strings.ReplaceAll(name, "_", "") + "v1"),
+			GoPackage: new(name + "/v1;" + strings.ReplaceAll(name, "_", "") + "v1"),
 		}}
 	d.service(m)
 	for _, e := range m.topEnums {
@@ -73,7 +73,7 @@ func (d *describer) message(scope string, msg *message) *descriptorpb.Descriptor
 		d.field(p, full, f)
 	}
 	if msg.form == unionForm || msg.form == kindsForm {
-		p.OneofDecl = append([]*descriptorpb.OneofDescriptorProto{{Name: proto.String("kind")}}, p.OneofDecl...)
+		p.OneofDecl = append([]*descriptorpb.OneofDescriptorProto{{Name: new("kind")}}, p.OneofDecl...)
 	}
 	d.optionals(p)
 	for _, e := range msg.enums {
@@ -81,7 +81,7 @@ func (d *describer) message(scope string, msg *message) *descriptorpb.Descriptor
 	}
 	for _, e := range removed(msg.lock.entries()) {
 		p.ReservedRange = append(p.ReservedRange, &descriptorpb.DescriptorProto_ReservedRange{
-			Start: proto.Int32(e.Number), End: proto.Int32(e.Number + 1)})
+			Start: new(e.Number), End: new(e.Number + 1)})
 		p.ReservedName = append(p.ReservedName, e.Name)
 	}
 	return p
@@ -102,29 +102,29 @@ func removed(entries map[string]*lockEntry) []*lockEntry {
 func (d *describer) field(p *descriptorpb.DescriptorProto, scope string, f *field) {
 	name := f.name
 	d.comments[scope+"."+name] = f.comment
-	fp := &descriptorpb.FieldDescriptorProto{Name: &name, Number: proto.Int32(int32(f.number)),
-		Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), JsonName: proto.String(jsonName(f))}
+	fp := &descriptorpb.FieldDescriptorProto{Name: &name, Number: new(int32(f.number)),
+		Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), JsonName: new(jsonName(f))}
 	d.typ(fp, f.typ)
 	if f.deprecated {
-		fp.Options = &descriptorpb.FieldOptions{Deprecated: proto.Bool(true)}
+		fp.Options = &descriptorpb.FieldOptions{Deprecated: new(true)}
 	}
 	switch {
 	case f.cardinality == repeated:
 		fp.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
 	case f.cardinality == mapped:
 		entry := entryName(name)
-		value := &descriptorpb.FieldDescriptorProto{Name: proto.String("value"), Number: proto.Int32(2), JsonName: proto.String("value"),
+		value := &descriptorpb.FieldDescriptorProto{Name: new("value"), Number: proto.Int32(2), JsonName: new("value"),
 			Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum()}
 		d.typ(value, f.typ)
 		p.NestedType = append(p.NestedType, &descriptorpb.DescriptorProto{Name: &entry,
-			Field: []*descriptorpb.FieldDescriptorProto{{Name: proto.String("key"), Number: proto.Int32(1), JsonName: proto.String("key"),
+			Field: []*descriptorpb.FieldDescriptorProto{{Name: new("key"), Number: proto.Int32(1), JsonName: new("key"),
 				Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
 				Type:  descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum()}, value},
-			Options: &descriptorpb.MessageOptions{MapEntry: proto.Bool(true)}})
+			Options: &descriptorpb.MessageOptions{MapEntry: new(true)}})
 		fp.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
-		fp.Type, fp.TypeName = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), proto.String("."+scope+"."+entry)
+		fp.Type, fp.TypeName = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), new("."+scope+"."+entry)
 	case f.optional:
-		fp.Proto3Optional = proto.Bool(true)
+		fp.Proto3Optional = new(true)
 	case f.inOneof:
 		fp.OneofIndex = proto.Int32(0)
 	}
@@ -141,8 +141,8 @@ func entryName(field string) string {
 func (d *describer) optionals(p *descriptorpb.DescriptorProto) {
 	for _, f := range p.Field {
 		if f.GetProto3Optional() {
-			f.OneofIndex = proto.Int32(int32(len(p.OneofDecl)))
-			p.OneofDecl = append(p.OneofDecl, &descriptorpb.OneofDescriptorProto{Name: proto.String("_" + f.GetName())})
+			f.OneofIndex = new(int32(len(p.OneofDecl)))
+			p.OneofDecl = append(p.OneofDecl, &descriptorpb.OneofDescriptorProto{Name: new("_" + f.GetName())})
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (d *describer) typ(p *descriptorpb.FieldDescriptorProto, t typ) {
 		kindStruct: descriptorpb.FieldDescriptorProto_TYPE_MESSAGE}[t.kind].Enum()
 	switch t.kind {
 	case kindMessage, kindEnum:
-		p.TypeName = proto.String("." + d.pkg + "." + t.String())
+		p.TypeName = new("." + d.pkg + "." + t.String())
 	case kindTimestamp:
 		d.known(p, t, "timestamp")
 	case kindDuration:
@@ -180,23 +180,23 @@ func (d *describer) typ(p *descriptorpb.FieldDescriptorProto, t typ) {
 
 func (d *describer) known(p *descriptorpb.FieldDescriptorProto, t typ, file string) {
 	d.imports["google/protobuf/"+file+".proto"] = true
-	p.TypeName = proto.String("." + t.String())
+	p.TypeName = new("." + t.String())
 }
 
 func (d *describer) enum(scope string, e *enum) *descriptorpb.EnumDescriptorProto {
 	name := last(e.name)
 	d.comments[scope+"."+name] = e.comment
 	p := &descriptorpb.EnumDescriptorProto{Name: &name,
-		Value: []*descriptorpb.EnumValueDescriptorProto{{Name: proto.String(e.zero), Number: proto.Int32(0)}}}
+		Value: []*descriptorpb.EnumValueDescriptorProto{{Name: new(e.zero), Number: proto.Int32(0)}}}
 	for _, v := range e.values {
-		p.Value = append(p.Value, &descriptorpb.EnumValueDescriptorProto{Name: proto.String(v.name), Number: proto.Int32(v.number)})
+		p.Value = append(p.Value, &descriptorpb.EnumValueDescriptorProto{Name: new(v.name), Number: new(v.number)})
 		if strings.ToUpper(strings.Join(words(v.json), "_")) != strings.TrimPrefix(v.name, prefix(name)) || v.json == "" {
 			d.comments[scope+"."+v.name] = fmt.Sprintf("%q", v.json)
 		}
 	}
 	for _, v := range removed(e.lock.entries()) {
 		p.ReservedRange = append(p.ReservedRange, &descriptorpb.EnumDescriptorProto_EnumReservedRange{
-			Start: proto.Int32(v.Number), End: proto.Int32(v.Number)})
+			Start: new(v.Number), End: new(v.Number)})
 		p.ReservedName = append(p.ReservedName, v.Name)
 	}
 	return p

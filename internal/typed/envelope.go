@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/leatstream/leat/contract"
@@ -53,13 +52,13 @@ func (d *describer) service(m *mapper) {
 	d.comments[d.pkg+"."+name] = about
 	method := func(name, about string, clientStreams, serverStreams bool) *descriptorpb.MethodDescriptorProto {
 		d.comments[d.pkg+"."+serviceName(d.stream.Name)+"."+name] = about
-		p := &descriptorpb.MethodDescriptorProto{Name: &name, InputType: proto.String("." + d.pkg + "." + name + "Request"),
-			OutputType: proto.String("." + d.pkg + "." + name + "Response")}
+		p := &descriptorpb.MethodDescriptorProto{Name: &name, InputType: new("." + d.pkg + "." + name + "Request"),
+			OutputType: new("." + d.pkg + "." + name + "Response")}
 		if clientStreams {
-			p.ClientStreaming = proto.Bool(true)
+			p.ClientStreaming = new(true)
 		}
 		if serverStreams {
-			p.ServerStreaming = proto.Bool(true)
+			p.ServerStreaming = new(true)
 		}
 		return p
 	}
@@ -222,7 +221,7 @@ func (d *describer) types(p *descriptorpb.DescriptorProto, types []*contract.Eve
 	}
 	for _, e := range removed(lock) {
 		p.ReservedRange = append(p.ReservedRange, &descriptorpb.DescriptorProto_ReservedRange{
-			Start: proto.Int32(e.Number), End: proto.Int32(e.Number + 1)})
+			Start: new(e.Number), End: new(e.Number + 1)})
 		p.ReservedName = append(p.ReservedName, e.Name)
 	}
 }

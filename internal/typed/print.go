@@ -2,6 +2,7 @@ package typed
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -215,8 +216,8 @@ func (p *printer) typ(f protoreflect.FieldDescriptor) string {
 		return "." + full
 	}
 	parts := strings.Split(strings.TrimPrefix(full, string(p.file.Package())+"."), ".")
-	for i := len(parts) - 1; i >= 0; i-- {
-		if p.meaning(from, parts[i]) == string(p.file.Package())+"."+strings.Join(parts[:i+1], ".") {
+	for i, part := range slices.Backward(parts) {
+		if p.meaning(from, part) == string(p.file.Package())+"."+strings.Join(parts[:i+1], ".") {
 			return strings.Join(parts[i:], ".")
 		}
 	}

@@ -223,7 +223,7 @@ func appendMoment(dst []byte, number protowire.Number, seconds int64, nanos int3
 	}
 	if nanos != 0 {
 		dst = append(dst, 2<<3)
-		dst = protowire.AppendVarint(dst, uint64(nanos)) //nolint:gosec // likewise
+		dst = protowire.AppendVarint(dst, uint64(nanos))
 	}
 	return dst
 }

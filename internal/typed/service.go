@@ -219,7 +219,7 @@ func (msg *message) isOpen(seen map[*message]bool) bool {
 	if msg.guessed {
 		return true
 	}
-	for _, f := range append(msg.fields[:len(msg.fields):len(msg.fields)], msg.additional) {
+	for _, f := range append(slices.Clip(msg.fields), msg.additional) {
 		if f != nil && (f.guessed || f.typ.kind == kindBytes || f.typ.kind == kindDuration || f.typ.kind == kindMessage && f.typ.message.isOpen(seen)) {
 			return true
 		}
