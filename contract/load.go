@@ -47,6 +47,7 @@ type reading struct {
 	file     string
 	contract *Contract
 	library  *library
+	nodes    *nodes
 	declared []declaration
 	keys     map[*Stream]place // where the key of a stream is declared
 	errors   Errors

@@ -11,6 +11,7 @@ import (
 // A Schema is a compiled JSON Schema 2020-12, with format asserted.
 type Schema struct {
 	JSON []byte // as it stands in the contract; files that it refers to by $ref are not in it
+	Root *Node  // the same, with where each $ref leads
 
 	compiled *jsonschema.Schema
 	parts    map[string]*jsonschema.Schema // all that it consists of, by location
@@ -47,6 +48,7 @@ func (r *reading) checkSchemas() {
 	r.library.check()
 	c := r.compiler()
 	r.checkDialect(c)
+	r.nodes = &nodes{library: r.library, made: map[string]*Node{}}
 	for _, d := range r.declared {
 		s := r.compile(c, d)
 		if s == nil {
@@ -139,6 +141,7 @@ func (r *reading) compile(c *jsonschema.Compiler, d declaration) *Schema {
 		return nil
 	}
 	s.plan, s.planned = planFor(compiled)
+	s.Root = r.nodes.node(compiled)
 	return s
 }
 

@@ -80,12 +80,12 @@ type protobufNames map[string]string
 
 func (f fields) collision(names protobufNames, what string, m member) {
 	if len(names) == 0 {
-		for _, control := range []string{"leat.gap", "leat.live", "leat.heartbeat", "leat.end"} {
-			names[message(control)] = fmt.Sprintf("event %q", control)
+		for _, control := range []string{"leat.gap", "leat.live", "leat.heartbeat", "leat.end", "leat.untyped"} {
+			names[messageName(control)] = fmt.Sprintf("event %q", control)
 		}
 	}
 	self := fmt.Sprintf("%s %q", what, m.name)
-	name := message(m.name)
+	name := messageName(m.name)
 	other, taken := names[name]
 	switch {
 	case !taken:
@@ -99,8 +99,10 @@ func (f fields) collision(names protobufNames, what string, m member) {
 	}
 }
 
-// message is the name of a type's protobuf message: order.shipped, order_shipped and orderShipped are OrderShipped.
-func message(typeName string) string {
+// Message is the name of the type's protobuf message: order.shipped, order_shipped and orderShipped are OrderShipped.
+func (t *EventType) Message() string { return messageName(t.Name) }
+
+func messageName(typeName string) string {
 	var b strings.Builder
 	runes := []rune(typeName)
 	inWord := false

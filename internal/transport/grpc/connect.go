@@ -19,7 +19,7 @@ import (
 // Connect speaks leat.v1, the protocol that WebSocket has too.
 func (s *service) Connect(stream grpcgo.BidiStreamingServer[pb.ConnectRequest, pb.ConnectResponse]) error {
 	ctx := stream.Context()
-	conn, err := s.hub.Connect(contract.GRPC)
+	conn, err := s.connect(ctx)
 	if err != nil {
 		return s.server.fail(ctx, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	grpcgo "google.golang.org/grpc"
-	"google.golang.org/grpc/peer"
 
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
@@ -17,9 +16,6 @@ import (
 func (s *service) converse(stream grpcgo.ServerStream, conn *hub.Connection, talk func(*sender) error) error {
 	ctx := stream.Context()
 	method, _ := grpcgo.Method(ctx)
-	if client, ok := peer.FromContext(ctx); ok {
-		conn.SetRemote(client.Addr.String())
-	}
 	to := newSender(stream)
 	done := s.server.start(method, func() error {
 		how := "error" // as after a panic

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/leatstream/leat/contract"
@@ -22,6 +23,18 @@ type service struct {
 	ingest   *ingest.Ingest
 	backends *backend.Backends
 	contract *contract.Contract
+}
+
+// connect registers the connection of a call.
+func (s *service) connect(ctx context.Context) (*hub.Connection, error) {
+	conn, err := s.hub.Connect(contract.GRPC)
+	if err != nil {
+		return nil, err
+	}
+	if client, ok := peer.FromContext(ctx); ok {
+		conn.SetRemote(client.Addr.String())
+	}
+	return conn, nil
 }
 
 // names are those of PublishRequest's fields.

@@ -27,7 +27,7 @@ func (s *service) Subscribe(request *leatv1.SubscribeRequest, stream grpcgo.Serv
 	if err != nil {
 		return s.server.fail(ctx, err)
 	}
-	conn, err := s.hub.Connect(contract.GRPC)
+	conn, err := s.connect(ctx)
 	if err != nil {
 		return s.turnAway(stream, subscription, err)
 	}
