@@ -80,7 +80,8 @@ func TestForeignClientsThatStallAreEndedInTimeAndDelayNobody(t *testing.T) {
 			defer ticks.Stop()
 			for n.gone(t) < 2 {
 				<-ticks.C
-				if publish(); time.Since(filled) > 2*hub.SlowAfter {
+				// The kernel's window probes, each after twice the time, can still move a little after 12.6 s.
+				if publish(); time.Since(filled) > 3*hub.SlowAfter {
 					t.Fatalf("%v of 2 ended after %v", n.gone(t), time.Since(filled))
 				}
 			}
