@@ -101,7 +101,7 @@ func TestAThousandClientsThatReturnReadTheLogTogether(t *testing.T) {
 	s := wiretest.Start(t, wiretest.Orders)
 	ids := ticks(t, s, "plain", 3000)
 	s.Restart(nil) // with an empty tail
-	before := counter(t, s, "leat_log_reads_total", "plain")
+	before := logReads(t, s, "plain")
 	var group sync.WaitGroup
 	for i := range clients {
 		from := 2000 + i
@@ -117,7 +117,7 @@ func TestAThousandClientsThatReturnReadTheLogTogether(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if reads := counter(t, s, "leat_log_reads_total", "plain") - before; reads > mostReads {
+	if reads := logReads(t, s, "plain") - before; reads > mostReads {
 		t.Errorf("%d clients cost %v reads of the log, want at most %d", clients, reads, mostReads)
 	}
 }
@@ -142,9 +142,10 @@ func readToLive(lines *bufio.Reader) (ids []string, err error) {
 
 func equal(a, b []string) bool { return strings.Join(a, " ") == strings.Join(b, " ") }
 
-// counter reads a metric of a stream.
-func counter(t *testing.T, s *wiretest.Server, name, stream string) float64 {
+// logReads is how often the log was read for a stream.
+func logReads(t *testing.T, s *wiretest.Server, stream string) float64 {
 	t.Helper()
+	const name = "leat_log_reads_total"
 	w := httptest.NewRecorder()
 	s.Leat.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	text, err := io.ReadAll(w.Body)

@@ -17,13 +17,13 @@ import (
 
 // A Session is one client's conversation in leat.v1.
 type Session struct {
-	hub       *hub.Hub
-	ingest    *ingest.Ingest
-	backends  *backend.Backends
-	conn      *hub.Connection
-	framing   Framing
-	sender    Sender
-	logger    *slog.Logger
+	hub      *hub.Hub
+	ingest   *ingest.Ingest
+	backends *backend.Backends
+	conn     *hub.Connection
+	framing  Framing
+	sender   Sender
+	logger   *slog.Logger
 
 	// The fields below belong to whoever calls Open, Handle and Close, one call after the other.
 	home    *contract.Stream // what the connection's address names, nil where it names nothing

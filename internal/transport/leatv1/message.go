@@ -41,7 +41,7 @@ type message struct {
 	eventTypes     *[]string
 	after, since   *string
 	last, allKeys  *string // the JSON number or bool as text, as in a query
-	typ            string // of the event or command
+	typ            string  // of the event or command
 	time, ifMatch  *string
 	idempotencyKey string
 	data           []byte // JSON, as the client wrote it
