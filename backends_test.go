@@ -27,28 +27,32 @@ func TestTheBackendsOfThePageHandleCommands(t *testing.T) {
 		}
 	}
 	for name, run := range map[string][]string{
-		"backend.go": {"go"}, "backend.mjs": {"node"}, "backend.py": {"python3"},
+		"backend.go": {"go"}, "grpc/main.go": {"go"}, "backend.mjs": {"node"}, "backend.py": {"python3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if _, err := exec.LookPath(run[0]); err != nil {
 				t.Skipf("%s is not on this machine", run[0])
 			}
-			file := filepath.Join(t.TempDir(), name)
+			file := filepath.Join(t.TempDir(), filepath.Base(name))
 			if err := os.WriteFile(file, []byte(files[name]), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			command := append(run, file)
-			if name == "backend.go" {
+			if run[0] == "go" {
 				program := strings.TrimSuffix(file, ".go")
 				if output, err := exec.Command("go", "build", "-o", program, file).CombinedOutput(); err != nil {
 					t.Fatalf("%v:\n%s", err, output)
 				}
 				command = []string{program}
 			}
+			scheme := "http"
+			if strings.HasPrefix(name, "grpc/") {
+				scheme = "grpc"
+			}
 			address := freeAddress(t)
 			startBackend(t, address, command)
-			useBackend(t, strings.Replace(files["leat.yaml"], "${CHAT_BACKEND:-http://127.0.0.1:9000/chat}", "http://"+address+"/chat", 1))
+			useBackend(t, strings.Replace(files["leat.yaml"], "${CHAT_BACKEND:-http://127.0.0.1:9000/chat}", scheme+"://"+address+"/chat", 1))
 		})
 	}
 }

@@ -236,8 +236,5 @@ func (f fields) notBuilt(s *Stream) {
 	if s.Replicas > 1 {
 		note("replicas", "replicas above 1 are")
 	}
-	if s.Backend != nil && strings.HasPrefix(s.Backend.URL, "grpc") {
-		note("backend", "a backend over gRPC is")
-	}
 	note("access", "access is")
 }

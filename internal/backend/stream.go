@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/leatstream/leat/contract"
@@ -38,9 +40,20 @@ func (b *Backends) newStream(s *contract.Stream) *stream {
 	}
 	if s.Backend != nil {
 		st.timeout = s.Backend.Timeout
-		st.gate = newGate(s, newOverHTTP(s), b.logger, b.running)
+		st.gate = newGate(s, newForwarder(s, b.logger), b.logger, b.running)
 	}
 	return st
+}
+
+func newForwarder(s *contract.Stream, logger *slog.Logger) forwarder {
+	if !strings.HasPrefix(s.Backend.URL, "grpc") {
+		return newOverHTTP(s)
+	}
+	g, err := newOverGRPC(s, logger)
+	if err != nil {
+		panic(err) // the contract's URL was checked, and grpc-go dials later
+	}
+	return g
 }
 
 // send takes a command that is busy.

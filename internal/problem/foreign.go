@@ -74,6 +74,17 @@ func put(object []member, m member) []member {
 	return append(object, m)
 }
 
+// StatusIn gives the status that a problem (RFC 9457) says it has, 0 where body is none or has none.
+func StatusIn(body []byte) int {
+	status := 0
+	for _, m := range problemMembers(body) {
+		if m.name == "status" && json.Unmarshal(m.value, &status) != nil {
+			return 0
+		}
+	}
+	return status
+}
+
 // problemMembers reads an object of I-JSON, compact; nil where it is none, or too large for a client.
 func problemMembers(body []byte) []member {
 	text := jsontext.Value(bytes.Clone(body))

@@ -24,7 +24,7 @@ import (
 )
 
 // sources are the files to generate code for, below proto.
-var sources = []string{"leat/v1/stream.proto"}
+var sources = []string{"leat/v1/stream.proto", "leat/backend/v1/backend.proto"}
 
 // module is what the import paths of generated packages begin with; the rest is the folder in the repository.
 const module = "github.com/leatstream/leat"

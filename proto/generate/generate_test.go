@@ -12,8 +12,8 @@ func TestGeneratedCodeIsWhatIsCommitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 2 {
-		t.Errorf("got %d generated files, want stream.pb.go and stream_grpc.pb.go", len(files))
+	if len(files) != 4 {
+		t.Errorf("got %d generated files, want two of each .proto file", len(files))
 	}
 	for name, want := range files {
 		got, err := os.ReadFile(filepath.Join(root, name))

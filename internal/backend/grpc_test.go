@@ -1,0 +1,280 @@
+package backend_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	backendv1 "github.com/leatstream/leat/gen/leat/backend/v1"
+	"github.com/leatstream/leat/internal/backend"
+	grpcgo "google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// carrying is a backend's side of a call.
+type carrying = grpcgo.BidiStreamingServer[backendv1.HandleRequest, backendv1.HandleResponse]
+
+// overGRPC is a backend that is a function.
+type overGRPC struct {
+	backendv1.UnimplementedBackendServiceServer
+	handle func(carrying) error
+}
+
+func (o overGRPC) Handle(s carrying) error { return o.handle(s) }
+
+// listenGRPC serves on an address, port 0 for any, until the test is over or stop.
+func listenGRPC(t *testing.T, address string, handle func(carrying) error) (url string, stop func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpcgo.NewServer(grpcgo.MaxRecvMsgSize(16 << 20))
+	if handle != nil {
+		backendv1.RegisterBackendServiceServer(server, overGRPC{handle: handle})
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(l) }()
+	stop = sync.OnceFunc(func() {
+		server.Stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return "grpc://" + l.Addr().String(), stop
+}
+
+// each answers every request by itself.
+func each(answer func(*backendv1.HandleRequest) *backendv1.HandleResponse) func(carrying) error {
+	return func(s carrying) error {
+		for {
+			r, err := s.Recv()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			a := answer(r)
+			a.Id = r.GetId()
+			if err := s.Send(a); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func serveGRPC(t *testing.T, handle func(carrying) error, settings ...string) *house {
+	t.Helper()
+	url, _ := listenGRPC(t, "127.0.0.1:0", handle)
+	return newHouse(t, url, settings...)
+}
+
+func event(eventType, data string) *backendv1.Message {
+	return &backendv1.Message{Type: eventType, Data: []byte(data)}
+}
+
+func TestACommandOverGRPCIsAsItWasSent(t *testing.T) {
+	var got *backendv1.HandleRequest
+	var headers metadata.MD
+	h := serveGRPC(t, func(s carrying) error {
+		headers, _ = metadata.FromIncomingContext(s.Context())
+		return each(func(r *backendv1.HandleRequest) *backendv1.HandleResponse {
+			got = r
+			return &backendv1.HandleResponse{
+				Reply:   []*backendv1.Message{event("welcome", `{ "n": 1 }`)},
+				Publish: []*backendv1.Message{event("messageReceived", message)},
+			}
+		})(s)
+	})
+	room := "a b"
+	replies, err := h.Send(t.Context(), backend.Command{
+		Stream: "chat", Type: "sendMessage", PathKey: &room, Data: []byte(`{ "text": "Hello!" }`), Connection: "c1", Source: "/ws/chat", Principal: "alice",
+		Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+	})
+	if err != nil || len(replies) != 1 || replies[0].Type != "welcome" || string(replies[0].Data) != `{"n":1}` {
+		t.Fatalf("got %v, %v", replies, err)
+	}
+	if want := []string{"messageReceived a b " + message}; !slices.Equal(h.stored(t), want) {
+		t.Errorf("stored is %q, want %q", h.stored(t), want)
+	}
+	if got.GetStream() != "chat" || got.GetType() != "sendMessage" || got.GetKey() != "a b" || string(got.GetData()) != `{"text":"Hello!"}` ||
+		got.GetConnection() != "c1" || got.GetSource() != "/ws/chat" || got.GetPrincipal() != "alice" ||
+		!strings.HasPrefix(got.GetTraceparent(), "00-4bf92f3577b34da6a3ce929d0e0e4736-") ||
+		!got.GetTime().IsValid() || got.GetTimeout().AsDuration() <= 0 || got.GetTimeout().AsDuration() > 10e9 {
+		t.Errorf("got %v", got)
+	}
+	if !slices.Equal(headers.Get("x-team"), []string{"blue"}) || !slices.Equal(headers.Get(":authority"), []string{"chat.example"}) {
+		t.Errorf("the headers are %v", headers)
+	}
+}
+
+func TestAnswersOverGRPCComeInAnyOrderOverOneCall(t *testing.T) {
+	const commands = 100
+	var calls int
+	h := serveGRPC(t, func(s carrying) error {
+		calls++
+		var all []*backendv1.HandleRequest
+		for len(all) < commands {
+			r, err := s.Recv()
+			if err != nil {
+				return err
+			}
+			all = append(all, r)
+		}
+		for _, r := range slices.Backward(all) {
+			if err := s.Send(&backendv1.HandleResponse{Id: r.GetId(), Reply: []*backendv1.Message{event("welcome", string(r.GetData()))}}); err != nil {
+				return err
+			}
+		}
+		<-s.Context().Done()
+		return nil
+	})
+	var senders sync.WaitGroup
+	for i := range commands {
+		senders.Go(func() {
+			replies, err := h.says(t, fmt.Sprint(i))
+			if err != nil || len(replies) != 1 || string(replies[0].Data) != fmt.Sprintf(`{"text":"%d"}`, i) {
+				t.Errorf("command %d: %v, %v", i, replies, err)
+			}
+		})
+	}
+	senders.Wait()
+	if calls != 1 {
+		t.Errorf("%d calls carried them", calls)
+	}
+}
+
+func TestWhatABackendOverGRPCGetsWrongReachesTheSenderAndNobodyElse(t *testing.T) {
+	published := []*backendv1.Message{event("messageReceived", message)}
+	for name, c := range map[string]struct {
+		answer    *backendv1.HandleResponse
+		status    int
+		retryable bool
+		says      string
+	}{
+		"a refusal":         {&backendv1.HandleResponse{Problem: []byte(`{"status":403,"detail":"no spam, please"}`)}, 403, false, "no spam, please"},
+		"unavailable":       {&backendv1.HandleResponse{Problem: []byte(`{"status":503}`)}, 502, true, "503"},
+		"a failure":         {&backendv1.HandleResponse{Problem: []byte(`{"status":500,"detail":"secret"}`)}, 502, false, "has failed"},
+		"no problem":        {&backendv1.HandleResponse{Problem: []byte(`oops`)}, 502, false, "has failed"},
+		"both":              {&backendv1.HandleResponse{Problem: []byte(`{"status":403}`), Publish: published}, 502, false, "both"},
+		"an unknown type":   {&backendv1.HandleResponse{Publish: append(published, event("said", `{}`))}, 502, false, "/publish/1"},
+		"a wrong reply":     {&backendv1.HandleResponse{Reply: []*backendv1.Message{event("messageReceived", `{}`)}, Publish: published}, 502, false, "/reply/0/data"},
+		"data that is none": {&backendv1.HandleResponse{Publish: []*backendv1.Message{event("messageReceived", `{`)}}, 502, false, "/publish"},
+		"too much":          {&backendv1.HandleResponse{Publish: []*backendv1.Message{event("messageReceived", strings.Repeat(" ", 3<<20)+message)}}, 502, false, "more than"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := serveGRPC(t, each(func(*backendv1.HandleRequest) *backendv1.HandleResponse { return c.answer }))
+			_, err := h.says(t, "x")
+			wantProblem(t, err, c.status, c.retryable, c.says)
+			if got := h.stored(t); len(got) > 0 {
+				t.Errorf("stored is %q", got)
+			}
+		})
+	}
+}
+
+func TestACallThatEndsFailsWhatItCarriesAndTheNextCommandMakesAnother(t *testing.T) {
+	calls := 0
+	h := serveGRPC(t, func(s carrying) error {
+		if calls++; calls > 1 {
+			return each(func(*backendv1.HandleRequest) *backendv1.HandleResponse { return &backendv1.HandleResponse{} })(s)
+		}
+		if _, err := s.Recv(); err != nil {
+			return err
+		}
+		return status.Error(codes.Internal, "oops")
+	})
+	_, err := h.says(t, "x")
+	wantProblem(t, err, 502, false, "may have handled")
+	if _, err := h.says(t, "x"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestABackendThatServesSomethingElseIsNamed(t *testing.T) {
+	h := serveGRPC(t, nil)
+	_, err := h.says(t, "x")
+	wantProblem(t, err, 502, false, "leat.backend.v1.BackendService")
+}
+
+func TestABackendOverGRPCGoesAndComesBack(t *testing.T) {
+	fine := each(func(*backendv1.HandleRequest) *backendv1.HandleResponse { return &backendv1.HandleResponse{} })
+	url, stop := listenGRPC(t, "127.0.0.1:0", fine)
+	h := newHouse(t, url)
+	if _, err := h.says(t, "x"); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	var err error
+	for range 3 { // the first one may still find the call
+		_, err = h.says(t, "x")
+	}
+	wantProblem(t, err, 502, true, "not sent")
+	listenGRPC(t, strings.TrimPrefix(url, "grpc://"), fine)
+	back := make(chan struct{})
+	go func() {
+		defer close(back)
+		for {
+			if _, err := h.says(t, "x"); err == nil || t.Context().Err() != nil {
+				return
+			}
+		}
+	}()
+	within(t, "the backend that is back", back)
+}
+
+func TestAnAnswerThatIsLateOrNobodysIsDropped(t *testing.T) {
+	late := make(chan string, 1)
+	h := serveGRPC(t, func(s carrying) error {
+		for {
+			r, err := s.Recv()
+			if err != nil {
+				return nil
+			}
+			if strings.Contains(string(r.GetData()), "slow") {
+				late <- r.GetId()
+				continue
+			}
+			for _, id := range []string{<-late, "nobody's", r.GetId(), r.GetId()} {
+				if err := s.Send(&backendv1.HandleResponse{Id: id, Publish: []*backendv1.Message{event("messageReceived", message)}}); err != nil {
+					return err
+				}
+			}
+		}
+	}, "TIMEOUT=500ms")
+	_, err := h.says(t, "slow")
+	wantProblem(t, err, 504, false, "within 500ms")
+	if _, err := h.says(t, "x"); err != nil {
+		t.Error(err)
+	}
+	if got := h.stored(t); len(got) != 1 {
+		t.Errorf("stored is %q, want what answers the second command", got)
+	}
+}
+
+func TestABackendThatReadsNothingHoldsUpNobodyForLongerThanItsTimeout(t *testing.T) {
+	read := make(chan struct{})
+	h := serveGRPC(t, func(s carrying) error {
+		<-read
+		return nil
+	}, "TIMEOUT=500ms")
+	var senders sync.WaitGroup
+	for range 20 { // more than grpc-go's window
+		senders.Go(func() {
+			if _, err := h.says(t, strings.Repeat("x", 20000)); err == nil {
+				t.Error("no error")
+			}
+		})
+	}
+	senders.Wait()
+	close(read)
+}
