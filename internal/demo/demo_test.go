@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +19,22 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if address := os.Getenv("BE_THE_CHAT_BACKEND_AT"); address != "" { // as leat chat-backend
+		if err := demo.ServeChatBackend(context.Background(), address, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func chatBackend(address string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "BE_THE_CHAT_BACKEND_AT="+address)
+	return cmd
+}
 
 func TestTheContractIsRightAndAllOfItIsBuilt(t *testing.T) {
 	c, err := demo.Contract()
@@ -26,7 +44,7 @@ func TestTheContractIsRightAndAllOfItIsBuilt(t *testing.T) {
 	if len(c.Warnings()) > 0 || len(c.NotBuilt()) > 0 {
 		t.Errorf("warnings %v, not built yet %v, want none", c.Warnings(), c.NotBuilt())
 	}
-	if got := strings.Join(c.StreamNames(), " "); got != "orders prices telemetry" {
+	if got := strings.Join(c.StreamNames(), " "); got != "chat orders prices processes telemetry typing" {
 		t.Errorf("streams %s", got)
 	}
 	for _, s := range c.Streams {
@@ -147,11 +165,12 @@ func start(t *testing.T, data string, changes ...func(*node.Settings)) *running 
 	r := &running{output: new(bytes.Buffer), cancel: cancel, ended: make(chan error, 1)}
 	started := make(chan node.Addresses, 1)
 	d := &demo.Demo{
-		Settings: settings,
-		Logger:   slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Output:   r.output,
-		Command:  "leat",
-		Started:  func(a node.Addresses) { started <- a },
+		Settings:    settings,
+		Logger:      slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Output:      r.output,
+		Command:     "leat",
+		ChatBackend: chatBackend,
+		Started:     func(a node.Addresses) { started <- a },
 	}
 	go func() { r.ended <- d.Run(ctx) }()
 	t.Cleanup(cancel)
