@@ -1,0 +1,195 @@
+package demo_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/leatstream/leat/internal/demo"
+	"github.com/leatstream/leat/internal/node"
+)
+
+func TestABareWebSocketSaysHelloAndHearsIt(t *testing.T) {
+	d := start(t, t.TempDir())
+	conn, _, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(d.addresses.Public, "http")+"/ws/chat", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	if err := conn.Write(t.Context(), websocket.MessageText, []byte(`{"type":"sendMessage","text":"Hello!"}`)); err != nil {
+		t.Fatal(err)
+	}
+	_, got, err := conn.Read(t.Context())
+	if want := `{"type":"messageReceived","user":"Alice","text":"Hello!"}`; err != nil || !sameMembers(string(got), want) {
+		t.Errorf("heard %s (%v), want %s", got, err, want)
+	}
+	d.stop(t)
+}
+
+func TestTwoWindowsTalkAndTheSecondJoinsWithHistory(t *testing.T) {
+	d := start(t, t.TempDir())
+	first, second := openBrowser(t), openBrowser(t)
+	first.open(d.addresses.Public + "/chat?room=tea")
+	first.until(chatState + ` === "live"`)
+	first.say("Hello!")
+	first.until(said + ` === "Alice: Hello!"`)
+	first.until(`document.querySelector("#named").textContent === "You are Alice."`)
+
+	second.open(d.addresses.Public + "/chat?room=tea")
+	second.until(said + ` === "Alice: Hello!"`)
+	second.type_("Hi, ")
+	first.until(`document.querySelector("#typing").textContent === "Somebody is typing…"`)
+	second.say("Hi, Alice")
+	first.until(said + ` === "Alice: Hello!|Bob: Hi, Alice"`)
+	first.until(`document.querySelector("#typing").textContent === ""`)
+	second.type_("And")
+	first.until(`document.querySelector("#typing").textContent === "Bob is typing…"`)
+	first.until(`document.querySelector("#typing").textContent === ""`) // by itself
+
+	second.rename("Zoe")
+	first.until(`document.querySelector("#messages").textContent.includes("Bob is now Zoe")`)
+	second.until(`document.querySelector("#named").textContent === "You are Zoe."`)
+	first.rename("zoe")
+	first.until(`document.querySelector("#named").textContent.includes("zoe is somebody else's name")`)
+
+	second.open(d.addresses.Public + "/chat?room=coffee")
+	second.until(`!document.querySelector("#empty").hidden`)
+	first.close()
+	second.close()
+	d.stop(t)
+}
+
+func TestAMessageFailsPlainlyWhileTheBackendIsStoppedAndIsSentAgain(t *testing.T) {
+	d := start(t, t.TempDir())
+	b := openBrowser(t)
+	b.open(d.addresses.Public + "/chat")
+	b.until(backendState + ` === "running"`)
+	b.say("Hello!")
+	b.until(said + ` === "Alice: Hello!"`)
+	b.run(`document.querySelector("#stop").click()`)
+	b.until(backendState + ` === "stopped"`)
+	b.say("Anybody?")
+	b.until(`document.querySelector("#pending .failed .why")?.textContent.startsWith("The backend does not answer: 502 Bad Gateway: ")`)
+	b.run(`document.querySelector("#start").click()`)
+	b.until(backendState + ` === "running"`)
+	b.run(`document.querySelector("#pending button").click()`)
+	b.until(said + ` === "Alice: Hello!|Alice: Anybody?"`)
+	b.until(`document.querySelector("#pending").children.length === 0`)
+	b.close()
+	d.stop(t)
+}
+
+func TestTheChatGoesOnAfterADropWithNothingTwiceAndNothingMissing(t *testing.T) {
+	data := t.TempDir()
+	d := start(t, data)
+	b := openBrowser(t)
+	b.open(d.addresses.Public + "/chat?room=tea")
+	b.until(chatState + ` === "live"`)
+	b.say("one")
+	b.until(said + ` === "Alice: one"`)
+	position := d.newest(t, "chat/tea")
+	d.stop(t)
+	b.until(chatState + ` === "reconnecting, goes on after ` + position + `"`)
+	b.say("two") // waits
+
+	d = start(t, data, func(s *node.Settings) { s.Listen = node.Address(strings.TrimPrefix(d.addresses.Public, "http://")) })
+	d.command(t, "tea", "meanwhile")
+	b.until(chatState + ` === "live"`)
+	b.until(said + `.endsWith("Alice: two")`)
+	b.until(`["Alice: one|Guest: meanwhile|Alice: two", "Alice: one|Alice: two"].includes(` + said + `) || ` + said + `.includes("meanwhile")`)
+	d.command(t, "tea", "last")
+	b.until(said + `.endsWith("Guest: last")`)
+	if got := b.text(said); strings.Count(got, "meanwhile") != 1 || strings.Count(got, "two") != 1 || strings.Count(got, "one") != 1 {
+		t.Errorf("the page shows %s, want each once", got)
+	}
+	b.close()
+	d.stop(t)
+}
+
+func TestTheBackendComesBackAfterACrashAndEndsWithTheDemo(t *testing.T) {
+	d := start(t, t.TempDir())
+	first := d.backend(t, "running", 0)
+	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	second := d.backend(t, "running", first)
+	d.command(t, "tea", "Hello!")
+	d.stop(t)
+	if err := syscall.Kill(second, 0); err == nil {
+		t.Errorf("process %d outlives the demo", second)
+	}
+}
+
+func TestABackendThatIsToldToEndStaysStopped(t *testing.T) {
+	d := start(t, t.TempDir())
+	if err := syscall.Kill(d.backend(t, "running", 0), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	d.backend(t, "stopped", 0)
+	d.stop(t)
+}
+
+func TestTheBackendEndsWhenTheDemoIsKilled(t *testing.T) {
+	cmd := chatBackend("127.0.0.1:0")
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = input.Close() // as the system does for a process that was killed
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestABackendThatDoesNotStartIsToldAndTheDemoRuns(t *testing.T) {
+	d := startWith(t, t.TempDir(), func(d *demo.Demo) { d.ChatBackend = noBackend })
+	d.backend(t, "stopped", 0)
+	if guide := d.output.String(); !strings.Contains(guide, "its backend is not running: it does not start: ") {
+		t.Errorf("the guide says\n%s", guide)
+	}
+	d.stop(t)
+}
+
+func TestABackendOfTheUsersOwnIsUsed(t *testing.T) {
+	t.Setenv("CHAT_BACKEND", "http://127.0.0.1:1/mine")
+	d := startWith(t, t.TempDir(), func(d *demo.Demo) { d.ChatBackend = nil })
+	d.backend(t, "elsewhere", 0)
+	if got := d.order(t, "stop", d.addresses.Public, ""); got != http.StatusConflict {
+		t.Errorf("stopping it: %d, want 409", got)
+	}
+	d.stop(t)
+}
+
+func TestOnlyTheDemosOwnPageMayStopTheBackend(t *testing.T) {
+	d := start(t, t.TempDir())
+	host := strings.TrimPrefix(d.addresses.Public, "http://")
+	port := host[strings.LastIndex(host, ":"):]
+	for _, foreign := range []struct{ origin, host string }{
+		{"", ""}, {"null", ""}, {"https://example.com", ""}, {"http://localhost:1", ""}, {"http://example.com" + port, "example.com" + port},
+	} {
+		if got := d.order(t, "stop", foreign.origin, foreign.host); got != http.StatusForbidden {
+			t.Errorf("%+v: %d, want 403", foreign, got)
+		}
+	}
+	d.backend(t, "running", 0)
+	if got := d.order(t, "stop", d.addresses.Public, ""); got != http.StatusAccepted {
+		t.Errorf("the page's own: %d, want 202", got)
+	}
+	d.backend(t, "stopped", 0)
+	d.stop(t)
+}
+
+// What the page says, as expressions.
+const (
+	chatState    = `document.querySelector("#state").textContent`
+	backendState = `document.querySelector("#backend b").textContent`
+	said         = `[...document.querySelectorAll("#messages li:not(.told)")].map((li) => li.querySelector("b").textContent + ": " + li.querySelector("p").textContent).join("|")`
+)
