@@ -44,7 +44,7 @@ func TestTheContractIsRightAndAllOfItIsBuilt(t *testing.T) {
 	if len(c.Warnings()) > 0 || len(c.NotBuilt()) > 0 {
 		t.Errorf("warnings %v, not built yet %v, want none", c.Warnings(), c.NotBuilt())
 	}
-	if got := strings.Join(c.StreamNames(), " "); got != "chat orders prices processes telemetry typing" {
+	if got := strings.Join(c.StreamNames(), " "); got != "orders prices telemetry chat typing processes" {
 		t.Errorf("streams %s", got)
 	}
 	for _, s := range c.Streams {
@@ -155,11 +155,17 @@ type running struct {
 
 func start(t *testing.T, data string, changes ...func(*node.Settings)) *running {
 	t.Helper()
+	return startDemo(t, data, func(d *demo.Demo) {
+		for _, change := range changes {
+			change(&d.Settings)
+		}
+	})
+}
+
+func startDemo(t *testing.T, data string, change func(*demo.Demo)) *running {
+	t.Helper()
 	settings := node.Settings{
 		Listen: "127.0.0.1:0", ListenAdmin: "127.0.0.1:0", ListenGRPC: "127.0.0.1:0", Data: data, Drain: time.Second,
-	}
-	for _, change := range changes {
-		change(&settings)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{output: new(bytes.Buffer), cancel: cancel, ended: make(chan error, 1)}
@@ -172,6 +178,7 @@ func start(t *testing.T, data string, changes ...func(*node.Settings)) *running 
 		ChatBackend: chatBackend,
 		Started:     func(a node.Addresses) { started <- a },
 	}
+	change(d)
 	go func() { r.ended <- d.Run(ctx) }()
 	t.Cleanup(cancel)
 	select {

@@ -28,8 +28,15 @@ type answer struct {
 }
 
 type message struct {
-	Type string            `json:"type"`
-	Data map[string]string `json:"data"`
+	Type string `json:"type"`
+	Data about  `json:"data"`
+}
+
+// about is the data of every event, in the order in which people read it.
+type about struct {
+	User string `json:"user"`
+	Was  string `json:"was,omitempty"`
+	Text string `json:"text,omitempty"`
 }
 
 // A refusal is a problem (RFC 9457), which leat hands to the sender as it is.
@@ -101,7 +108,7 @@ func (c *Chat) say(connection string, d data) *answer {
 	if connection != "" {
 		user = c.names.of(connection, d.Name)
 	}
-	said := &answer{Publish: []message{{"messageReceived", map[string]string{"user": user, "text": d.Text}}}}
+	said := &answer{Publish: []message{{"messageReceived", about{User: user, Text: d.Text}}}}
 	if d.Name != nil {
 		said.Reply = []message{named(user)}
 	}
@@ -122,12 +129,12 @@ func (c *Chat) rename(connection string, d data) (*answer, *refusal) {
 	}
 	a := &answer{Reply: []message{named(*d.Name)}}
 	if was != "" && was != *d.Name {
-		a.Publish = []message{{"renamed", map[string]string{"user": *d.Name, "was": was}}}
+		a.Publish = []message{{"renamed", about{User: *d.Name, Was: was}}}
 	}
 	return a, nil
 }
 
-func named(user string) message { return message{"named", map[string]string{"user": user}} }
+func named(user string) message { return message{"named", about{User: user}} }
 
 const maxNameBytes = 160
 

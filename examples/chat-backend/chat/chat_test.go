@@ -16,7 +16,7 @@ func TestWhoSpeaksFirstIsAliceThenBob(t *testing.T) {
 		{"c1", "Alice"}, {"c2", "Bob"}, {"c1", "Alice"}, {"c%203", "Carol"}, {"", "Guest"},
 	} {
 		want(t, c, "sendMessage", step.connection, `{"text":"Hello!"}`,
-			200, `{"publish":[{"type":"messageReceived","data":{"text":"Hello!","user":"`+step.want+`"}}]}`)
+			200, `{"publish":[{"type":"messageReceived","data":{"user":"`+step.want+`","text":"Hello!"}}]}`)
 	}
 }
 
@@ -26,7 +26,7 @@ func TestAMessageThatWishesForANameIsToldWhichItHas(t *testing.T) {
 		{"c1", "", "Alice"}, {"c2", "Zoe", "Zoe"}, {"c3", "zoe", "Bob"}, {"c2", "Yan", "Zoe"}, {"c4", "guest", "Carol"}, {"c5", " Xi", "Dave"},
 	} {
 		want(t, c, "sendMessage", step.connection, `{"text":"x","name":"`+step.wish+`"}`,
-			200, `{"reply":[{"type":"named","data":{"user":"`+step.want+`"}}],"publish":[{"type":"messageReceived","data":{"text":"x","user":"`+step.want+`"}}]}`)
+			200, `{"reply":[{"type":"named","data":{"user":"`+step.want+`"}}],"publish":[{"type":"messageReceived","data":{"user":"`+step.want+`","text":"x"}}]}`)
 	}
 }
 
@@ -84,7 +84,7 @@ func TestWhatIsNoCommandIsRefused(t *testing.T) {
 
 func speaks(t *testing.T, c *chat.Chat, connection, as string) {
 	t.Helper()
-	want(t, c, "sendMessage", connection, `{"text":"x"}`, 200, `{"publish":[{"type":"messageReceived","data":{"text":"x","user":"`+as+`"}}]}`)
+	want(t, c, "sendMessage", connection, `{"text":"x"}`, 200, `{"publish":[{"type":"messageReceived","data":{"user":"`+as+`","text":"x"}}]}`)
 }
 
 func want(t *testing.T, c *chat.Chat, command, connection, body string, status int, text string) {
