@@ -55,7 +55,7 @@ func chatBackend(address string) *exec.Cmd {
 	if err != nil {
 		path = os.Args[0]
 	}
-	cmd := exec.Command(path, "chat-backend", "--listen", address)
+	cmd := exec.Command(path, "chat-backend", "--listen", address) //nolint:gosec,noctx // the path is this program's own; it ends with its input
 	cmd.Args[0] = os.Args[0]
 	return cmd
 }

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -18,7 +17,9 @@ import (
 	"github.com/leatstream/leat"
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/examples/chat-backend/chat"
+	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/origin"
+	"github.com/leatstream/leat/internal/problem"
 )
 
 // ServeChatBackend is the chat's backend, for a process of its own. It ends with its input, and so with the demo however
@@ -107,30 +108,24 @@ func (b *chatBackend) tell(ctx context.Context, server *leat.Server) error {
 // order is the handler behind a button. The page sees in the stream processes what becomes of it.
 func (b *chatBackend) order(run bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
 		if !fromOwnPage(r) {
-			answer(w, http.StatusForbidden, "only the demo's own page may start and stop its backend")
+			ingest.Refuse(w, r, problem.New(problem.Forbidden, "only the demo's own page may start and stop its backend"))
 			return
 		}
 		if b.status().State == elsewhere {
-			answer(w, http.StatusConflict, "the backend is not the demo's: CHAT_BACKEND says where it is")
+			ingest.Refuse(w, r, problem.New(problem.Conflict, "the backend is not the demo's: CHAT_BACKEND says where it is"))
 			return
 		}
 		late := time.NewTimer(readyWithin + endsWithin)
 		defer late.Stop()
 		select {
 		case b.keeper.orders <- run:
-			answer(w, http.StatusAccepted, "the stream processes tells what becomes of it")
+			w.WriteHeader(http.StatusAccepted) // the stream processes tells what becomes of it
 		case <-late.C:
-			answer(w, http.StatusServiceUnavailable, "the backend is starting, or the demo is ending: try again")
+			ingest.Refuse(w, r, problem.New(problem.Unavailable, "the backend is starting, or the demo is ending: try again"))
 		case <-r.Context().Done():
 		}
 	})
-}
-
-func answer(w http.ResponseWriter, status int, detail string) {
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"status": status, "detail": detail}) // the page is gone, and there is nobody to tell
 }
 
 // fromOwnPage tells whether a browser sent the request for a page of the server that it is sent to. On loopback the name

@@ -98,10 +98,10 @@ func TestTheChatGoesOnAfterADropWithNothingTwiceAndNothingMissing(t *testing.T) 
 	b.say("two") // waits
 
 	d = start(t, data, func(s *node.Settings) { s.Listen = node.Address(strings.TrimPrefix(d.addresses.Public, "http://")) })
-	d.command(t, "tea", "meanwhile")
+	d.command(t, "meanwhile")
 	b.until(chatState + ` === "live"`)
 	b.until(said + `.includes("Alice: two")`)
-	d.command(t, "tea", "last")
+	d.command(t, "last")
 	b.until(said + `.endsWith("Guest: last")`)
 	if got := b.text(said); strings.Count(got, "meanwhile") != 1 || strings.Count(got, "two") != 1 || strings.Count(got, "one") != 1 {
 		t.Errorf("the page shows %s, want each once", got)
@@ -115,7 +115,7 @@ func TestTheBackendComesBackAfterACrashAndEndsWithTheDemo(t *testing.T) {
 	first := d.backend(t, "running", 0)
 	signal(t, first, syscall.SIGKILL)
 	second := d.backend(t, "running", first)
-	d.command(t, "tea", "Hello!")
+	d.command(t, "Hello!")
 	d.stop(t)
 	if p, err := os.FindProcess(second); err == nil && p.Signal(syscall.Signal(0)) == nil {
 		t.Errorf("process %d outlives the demo", second)
@@ -237,11 +237,11 @@ func (r *running) backend(t *testing.T, state string, but int) int {
 	}
 }
 
-// command says something in a room without a connection.
-func (r *running) command(t *testing.T, room, text string) {
+// command says something in the room tea without a connection.
+func (r *running) command(t *testing.T, text string) {
 	t.Helper()
 	body := fmt.Sprintf(`{"type":"sendMessage","data":{"text":%q}}`, text)
-	if status := r.post(t, "/commands/chat/"+room, body, "", ""); status != http.StatusOK {
+	if status := r.post(t, "/commands/chat/tea", body, "", ""); status != http.StatusOK {
 		t.Fatalf("saying %s: status %d", text, status)
 	}
 }

@@ -74,7 +74,7 @@ func (p *process) end() {
 	_ = p.input.Close() // an error says that it is gone
 	late := time.AfterFunc(endsWithin, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()
-	<-p.ended
+	<-p.ended //nolint:errcheck // it was told to: how it did is no failure
 }
 
 // A beginning keeps what a process says first of what is wrong.

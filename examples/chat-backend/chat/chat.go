@@ -143,7 +143,12 @@ func valid(name string) bool {
 }
 
 func respond(w http.ResponseWriter, status int, contentType string, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // leat is gone, and there is nobody to tell
+	_, _ = w.Write(text) // where this fails leat is gone, and there is nobody to tell
 }

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"container/list"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,16 +10,19 @@ import (
 type names struct {
 	most int
 
-	mu     sync.Mutex
-	byID   map[string]*list.Element // of a *speaker, by connection
-	taken  map[string]bool          // in small letters, so that nobody is alice beside Alice
-	recent *list.List               // who spoke last is at the front
+	mu       sync.Mutex
+	speakers map[string]*speaker // by connection
+	taken    map[string]bool     // in small letters, so that nobody is alice beside Alice
+	turn     uint64              // counts who speaks
 }
 
-type speaker struct{ connection, name string }
+type speaker struct {
+	name string
+	turn uint64 // when it spoke last
+}
 
 func newNames(most int) *names {
-	return &names{most: most, byID: make(map[string]*list.Element), taken: make(map[string]bool), recent: list.New()}
+	return &names{most: most, speakers: make(map[string]*speaker), taken: make(map[string]bool)}
 }
 
 // of gives a connection's name. One that has none yet gets the wished one if that is free, else the next of the usual.
@@ -62,38 +64,45 @@ func (n *names) rename(connection, name string) (was string, taken bool) {
 func (n *names) forget(connection string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if e := n.byID[connection]; e != nil {
-		n.remove(e)
-	}
+	n.remove(connection)
 }
 
 // find gives nil for a connection without a name. What is below here needs the lock.
 func (n *names) find(connection string) *speaker {
-	e := n.byID[connection]
-	if e == nil {
-		return nil
+	s := n.speakers[connection]
+	if s != nil {
+		n.turn++
+		s.turn = n.turn
 	}
-	n.recent.MoveToFront(e)
-	return e.Value.(*speaker)
+	return s
 }
 
 func (n *names) makeRoom() {
-	if n.recent.Len() >= n.most {
-		n.remove(n.recent.Back())
+	if len(n.speakers) < n.most {
+		return
+	}
+	var silent string
+	for connection, s := range n.speakers {
+		if longest := n.speakers[silent]; longest == nil || s.turn < longest.turn {
+			silent = connection
+		}
+	}
+	n.remove(silent)
+}
+
+func (n *names) remove(connection string) {
+	if s := n.speakers[connection]; s != nil {
+		delete(n.speakers, connection)
+		delete(n.taken, strings.ToLower(s.name))
 	}
 }
 
 func (n *names) add(connection, name string) *speaker {
-	s := &speaker{connection, name}
-	n.byID[connection] = n.recent.PushFront(s)
+	n.turn++
+	s := &speaker{name, n.turn}
+	n.speakers[connection] = s
 	n.taken[strings.ToLower(name)] = true
 	return s
-}
-
-func (n *names) remove(e *list.Element) {
-	s := n.recent.Remove(e).(*speaker)
-	delete(n.byID, s.connection)
-	delete(n.taken, strings.ToLower(s.name))
 }
 
 func (n *names) isFree(name string) bool {

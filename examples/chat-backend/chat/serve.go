@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -21,9 +22,7 @@ func Serve(ctx context.Context, address string, output io.Writer) error {
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	if _, err := fmt.Fprintf(output, "chat-backend: http://%s/chat\n", listener.Addr()); err != nil {
-		_ = server.Close() // what the reader needs to know it never will
-		<-ended
-		return err
+		return errors.Join(err, server.Close(), unlessClosed(<-ended)) // what the reader needs to know it never will
 	}
 	select {
 	case err := <-ended:
@@ -35,6 +34,12 @@ func Serve(ctx context.Context, address string, output io.Writer) error {
 	if err := server.Shutdown(last); err != nil {
 		_ = server.Close() // whoever has not ended by now is cut
 	}
-	<-ended
-	return nil
+	return unlessClosed(<-ended)
+}
+
+func unlessClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }
