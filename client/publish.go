@@ -51,7 +51,7 @@ func (c *Client) Publish(ctx context.Context, stream string, e Event) (event.Pos
 
 // body is the JSON that is sent: put together by hand, so that the data arrives byte for byte.
 func (e *Event) body() ([]byte, error) {
-	data, err := e.data()
+	data, err := marshal("event", e.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -70,23 +70,24 @@ func (e *Event) body() ([]byte, error) {
 	return append(body, '}'), nil
 }
 
-func (e *Event) data() ([]byte, error) {
-	raw, ok := e.Data.(json.RawMessage)
+// marshal gives the data of an event or command as JSON.
+func marshal(of string, data any) ([]byte, error) {
+	raw, ok := data.(json.RawMessage)
 	if !ok {
 		var text bytes.Buffer
 		encoder := json.NewEncoder(&text)
 		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(e.Data); err != nil {
-			return nil, fmt.Errorf("the event's data: %w", err)
+		if err := encoder.Encode(data); err != nil {
+			return nil, fmt.Errorf("the %s's data: %w", of, err)
 		}
 		return bytes.TrimSpace(text.Bytes()), nil
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil, errors.New("the event has no data: give its JSON")
+		return nil, fmt.Errorf("the %s has no data: give its JSON", of)
 	}
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(raw, new(json.RawMessage)); errors.As(err, &syntax) {
-		return nil, fmt.Errorf("the event's data is not valid JSON at byte %d: %w", syntax.Offset, err)
+		return nil, fmt.Errorf("the %s's data is not valid JSON at byte %d: %w", of, syntax.Offset, err)
 	}
 	return raw, nil
 }

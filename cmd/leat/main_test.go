@@ -2,11 +2,15 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,7 +22,33 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"leat": main})
+	testscript.Main(m, map[string]func(){"leat": main, "backend": backend})
+}
+
+// backend handles the commands of the scripts' chat: it greets whoever says hello, and refuses to shout.
+func backend() {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("leat: public http://%s\n", l.Addr())
+	stopped := make(chan os.Signal, 1)
+	signal.Notify(stopped, syscall.SIGTERM)
+	go func() {
+		<-stopped
+		os.Exit(0)
+	}()
+	panic(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		if bytes.Contains(text, []byte("!!")) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, `{"title":"Forbidden","status":403,"detail":"no shouting here"}`)
+			return
+		}
+		room := r.Header.Get("ce-subject")
+		fmt.Fprintf(w, `{"reply":[{"type":"said","data":{"text":"welcome to %s"}},{"type":"said","data":{"text":"be nice"}}],"publish":[{"type":"said","data":%s}]}`, room, text)
+	})))
 }
 
 func TestTheCommandLineDoesWhatTheScriptsSay(t *testing.T) {
@@ -186,7 +216,7 @@ func command(ts *testscript.TestScript, args []string) *exec.Cmd {
 	cmd.Dir = ts.MkAbs(".")
 	for _, name := range []string{
 		"PATH", "HOME", "TMPDIR", "GOCOVERDIR", "LEAT_CONFIG", "LEAT_LISTEN", "LEAT_LISTEN_ADMIN", "LEAT_LISTEN_GRPC",
-		"LEAT_DRAIN", "LEAT_LISTN",
+		"LEAT_DRAIN", "LEAT_LISTN", "BACKEND",
 	} {
 		if value := ts.Getenv(name); value != "" {
 			cmd.Env = append(cmd.Env, name+"="+value)

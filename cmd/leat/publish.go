@@ -38,7 +38,7 @@ func newPublishCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		data, err := eventData(cmd, args[2:])
+		data, err := inputData(cmd, "event", args[2:])
 		if err != nil {
 			return err
 		}
@@ -58,32 +58,32 @@ func newPublishCommand() *cobra.Command {
 // maxInput bounds what is read from standard input; the server says what an event may have.
 const maxInput = 16 << 20
 
-// eventData is DATA, or what standard input has.
-func eventData(cmd *cobra.Command, args []string) (json.RawMessage, error) {
+// inputData is DATA, or what standard input has: of an event or of a command.
+func inputData(cmd *cobra.Command, of string, args []string) (json.RawMessage, error) {
 	if len(args) > 0 && args[0] != "-" {
 		data := json.RawMessage(args[0])
-		return data, checkData("DATA is", data)
+		return data, checkData("DATA is", of, data)
 	}
 	in := cmd.InOrStdin()
 	if file, ok := in.(*os.File); ok && term.IsTerminal(file.Fd()) {
-		fmt.Fprintln(cmd.ErrOrStderr(), "leat: type the event's data as JSON, then Ctrl-D on a line of its own")
+		fmt.Fprintf(cmd.ErrOrStderr(), "leat: type the %s's data as JSON, then Ctrl-D on a line of its own\n", of)
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxInput+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read standard input: %w", err)
 	case len(data) > maxInput:
-		return nil, &exitError{exitUsage, fmt.Errorf("standard input has more than %d MiB: publish reads one event", maxInput>>20)}
+		return nil, &exitError{exitUsage, fmt.Errorf("standard input has more than %d MiB: one %s is read", maxInput>>20, of)}
 	case len(bytes.TrimSpace(data)) == 0:
-		return nil, &exitError{exitUsage, errors.New("standard input was empty: give the event's data as JSON there, or as DATA")}
+		return nil, &exitError{exitUsage, fmt.Errorf("standard input was empty: give the %s's data as JSON there, or as DATA", of)}
 	}
-	return data, checkData("standard input is", data)
+	return data, checkData("standard input is", of, data)
 }
 
 // checkData tells of what is no JSON before a server is asked.
-func checkData(what string, data []byte) error {
+func checkData(what, of string, data []byte) error {
 	if len(bytes.TrimSpace(data)) == 0 {
-		return &exitError{exitUsage, fmt.Errorf("%s empty: give the event's data as JSON", what)}
+		return &exitError{exitUsage, fmt.Errorf("%s empty: give the %s's data as JSON", what, of)}
 	}
 	err := json.Unmarshal(data, new(json.RawMessage))
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {

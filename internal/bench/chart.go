@@ -29,7 +29,7 @@ type point struct{ x, y float64 }
 // The drawing, in its own units.
 const (
 	chartWidth, chartHeight = 640.0, 260.0
-	chartLeft, chartRight   = 76.0, 12.0
+	chartLeft, chartRight   = 76.0, 24.0
 	chartTop, chartBottom   = 10.0, 40.0
 	yTicks, xTicks          = 4, 6
 	maxSeries               = 6 // as many colours as the page has
