@@ -104,6 +104,10 @@ func TestWhatToTryNamesTheAddressesThatThereAre(t *testing.T) {
 		"curl -N " + d.addresses.Public + "/events/orders\n",
 		"leat tail telemetry --last 5 --server " + d.addresses.Public + "\n",
 		"websocat ws://" + strings.TrimPrefix(d.addresses.Public, "http://") + "/ws/prices\n",
+		d.addresses.Public + "/chat?room=tea in two windows",
+		" | websocat -n ws://" + strings.TrimPrefix(d.addresses.Public, "http://") + "/ws/chat/tea\n",
+		"curl " + d.addresses.Public + "/commands/chat/tea --json ",
+		fmt.Sprintf(" kill %d stops its backend", d.backend(t, "running", 0)),
 		" " + d.addresses.GRPC + " leat.v1.StreamService/Subscribe\n",
 		"curl " + d.addresses.Admin + "/metrics\n",
 	} {
