@@ -74,7 +74,7 @@ func TestAMessageFailsPlainlyWhileTheBackendIsStoppedAndIsSentAgain(t *testing.T
 	b.run(`document.querySelector("#stop").click()`)
 	b.until(backendState + ` === "stopped"`)
 	b.say("Anybody?")
-	b.until(`document.querySelector("#pending .failed .why")?.textContent.startsWith("The backend does not answer: 502 Bad Gateway: ")`)
+	b.until(`(document.querySelector("#pending .failed .why")?.textContent ?? "").startsWith("The backend does not answer: 502 Bad Gateway: ")`)
 	b.run(`document.querySelector("#start").click()`)
 	b.until(backendState + ` === "running"`)
 	b.run(`document.querySelector("#pending button").click()`)
@@ -106,6 +106,28 @@ func TestTheChatGoesOnAfterADropWithNothingTwiceAndNothingMissing(t *testing.T) 
 	if got := b.text(said); strings.Count(got, "meanwhile") != 1 || strings.Count(got, "two") != 1 || strings.Count(got, "one") != 1 {
 		t.Errorf("the page shows %s, want each once", got)
 	}
+	b.close()
+	d.stop(t)
+}
+
+func TestAMessageInDoubtIsShownOnceWhenItComesBack(t *testing.T) {
+	d := start(t, t.TempDir())
+	b := openBrowser(t)
+	b.open(d.addresses.Public + "/chat?room=tea")
+	b.until(chatState + ` === "live"`)
+	b.say("one")
+	b.until(said + ` === "Alice: one"`)
+	b.until(`document.querySelector("#pending").children.length === 0`)
+	pid := d.backend(t, "running", 0)
+	signal(t, pid, syscall.SIGSTOP)
+	b.say("two")
+	b.until(`(document.querySelector("#pending .failed .why")?.textContent ?? "").startsWith("The backend does not answer in time: 504 ")`)
+	signal(t, pid, syscall.SIGCONT)
+	if status := d.post(t, "/events/chat/tea", `{"type":"messageReceived","data":{"user":"Alice","text":"two"}}`, "", ""); status != http.StatusCreated {
+		t.Fatalf("publishing: status %d", status)
+	}
+	b.until(said + ` === "Alice: one|Alice: two"`)
+	b.until(`document.querySelector("#pending").children.length === 0`)
 	b.close()
 	d.stop(t)
 }
