@@ -24,6 +24,7 @@ var floors = map[string]int{
 	"internal/wheel":               0,
 	"gen/leat/v1":                  0, // generated
 	"gen/leat/backend/v1":          0, // generated
+	"examples/chat-backend/chat":   0, // the standard library alone
 	"contract":                     1,
 	"internal/eventlog":            1,
 	"internal/eventlog/memlog":     1,
@@ -43,6 +44,7 @@ var floors = map[string]int{
 	"internal/bench":               5,
 	"cmd/leat":                     6,
 	"bench":                        6,
+	"examples/chat-backend":        6,
 }
 
 // apart are packages on no floor, with all that they may import of ours. Nothing on a floor below cmd/leat imports them.

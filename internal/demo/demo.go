@@ -1,4 +1,4 @@
-// Package demo is what leat demo adds to a node: a contract, producers of its events, and a page that shows them.
+// Package demo is what leat demo adds to a node: a contract, producers of its events, a chat's backend, and pages that show them.
 package demo
 
 import (
@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"github.com/leatstream/leat"
@@ -23,6 +24,8 @@ type Demo struct {
 	Logger   *slog.Logger
 	Output   io.Writer // gets the addresses, and then what to try
 	Command  string    // how the reader of Output calls leat
+	// ChatBackend makes a process that does ServeChatBackend with the address.
+	ChatBackend func(address string) *exec.Cmd
 	// Started, where not nil, is called once, when the demo answers and has said what to try.
 	Started func(node.Addresses)
 }
@@ -49,23 +52,29 @@ func (d *Demo) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the demo's own contract: %w", err)
 	}
+	backend, err := d.startChatBackend(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer backend.end() // after the drain: commands under way get their answers
 	running := false
 	n := &node.Node{
 		Settings: d.Settings,
 		Contract: c,
 		Logger:   d.Logger,
 		Output:   d.Output,
-		Pages:    map[string]http.Handler{"/": http.HandlerFunc(servePage)},
+		Pages:    map[string]http.Handler{"/": serve(page), "/chat": serve(chatPage)},
+		Actions:  map[string]http.Handler{"/chat/backend/start": backend.order(true), "/chat/backend/stop": backend.order(false)},
 		Started: func(a node.Addresses) {
 			running = true
-			if err := d.printGuide(a); err != nil {
+			if err := d.printGuide(a, backend.status()); err != nil {
 				d.Logger.Warn("cannot print what to try", "error", err)
 			}
 			if d.Started != nil {
 				d.Started(a)
 			}
 		},
-		Workers: []func(context.Context, *leat.Server) error{d.publishTelemetry, d.publishOrders, d.publishPrices},
+		Workers: []func(context.Context, *leat.Server) error{d.publishTelemetry, d.publishOrders, d.publishPrices, backend.tell},
 	}
 	err = n.Run(ctx)
 	if _, wrong := errors.AsType[*node.SettingError](err); err != nil && !running && !wrong {

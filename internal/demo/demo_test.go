@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +19,22 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if address := os.Getenv("BE_THE_CHAT_BACKEND_AT"); address != "" { // as leat chat-backend
+		if err := demo.ServeChatBackend(context.Background(), address, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func chatBackend(address string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "BE_THE_CHAT_BACKEND_AT="+address)
+	return cmd
+}
 
 func TestTheContractIsRightAndAllOfItIsBuilt(t *testing.T) {
 	c, err := demo.Contract()
@@ -26,7 +44,7 @@ func TestTheContractIsRightAndAllOfItIsBuilt(t *testing.T) {
 	if len(c.Warnings()) > 0 || len(c.NotBuilt()) > 0 {
 		t.Errorf("warnings %v, not built yet %v, want none", c.Warnings(), c.NotBuilt())
 	}
-	if got := strings.Join(c.StreamNames(), " "); got != "orders prices telemetry" {
+	if got := strings.Join(c.StreamNames(), " "); got != "orders prices telemetry chat typing processes" {
 		t.Errorf("streams %s", got)
 	}
 	for _, s := range c.Streams {
@@ -86,6 +104,10 @@ func TestWhatToTryNamesTheAddressesThatThereAre(t *testing.T) {
 		"curl -N " + d.addresses.Public + "/events/orders\n",
 		"leat tail telemetry --last 5 --server " + d.addresses.Public + "\n",
 		"websocat ws://" + strings.TrimPrefix(d.addresses.Public, "http://") + "/ws/prices\n",
+		d.addresses.Public + "/chat?room=tea in two windows",
+		" | websocat -n ws://" + strings.TrimPrefix(d.addresses.Public, "http://") + "/ws/chat/tea\n",
+		"curl " + d.addresses.Public + "/commands/chat/tea --json ",
+		fmt.Sprintf(" kill %d stops its backend", d.backend(t, "running", 0)),
 		" " + d.addresses.GRPC + " leat.v1.StreamService/Subscribe\n",
 		"curl " + d.addresses.Admin + "/metrics\n",
 	} {
@@ -137,22 +159,30 @@ type running struct {
 
 func start(t *testing.T, data string, changes ...func(*node.Settings)) *running {
 	t.Helper()
+	return startDemo(t, data, func(d *demo.Demo) {
+		for _, change := range changes {
+			change(&d.Settings)
+		}
+	})
+}
+
+func startDemo(t *testing.T, data string, change func(*demo.Demo)) *running {
+	t.Helper()
 	settings := node.Settings{
 		Listen: "127.0.0.1:0", ListenAdmin: "127.0.0.1:0", ListenGRPC: "127.0.0.1:0", Data: data, Drain: time.Second,
-	}
-	for _, change := range changes {
-		change(&settings)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{output: new(bytes.Buffer), cancel: cancel, ended: make(chan error, 1)}
 	started := make(chan node.Addresses, 1)
 	d := &demo.Demo{
-		Settings: settings,
-		Logger:   slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Output:   r.output,
-		Command:  "leat",
-		Started:  func(a node.Addresses) { started <- a },
+		Settings:    settings,
+		Logger:      slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Output:      r.output,
+		Command:     "leat",
+		ChatBackend: chatBackend,
+		Started:     func(a node.Addresses) { started <- a },
 	}
+	change(d)
 	go func() { r.ended <- d.Run(ctx) }()
 	t.Cleanup(cancel)
 	select {

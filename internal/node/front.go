@@ -59,9 +59,15 @@ func (n *Node) fronts(server *leat.Server, bound *listeners) []front {
 // withPages needs no http.ServeMux, which would answer paths that it cleans before leat's routes refuse them.
 func (n *Node) withPages(routes http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		page, ok := n.Pages[r.URL.Path]
-		if ok && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-			page.ServeHTTP(w, r)
+		var own http.Handler
+		switch r.Method {
+		case http.MethodGet, http.MethodHead:
+			own = n.Pages[r.URL.Path]
+		case http.MethodPost:
+			own = n.Actions[r.URL.Path]
+		}
+		if own != nil {
+			own.ServeHTTP(w, r)
 			return
 		}
 		routes.ServeHTTP(w, r)

@@ -25,6 +25,8 @@ type Node struct {
 
 	// Pages are served on the public listener before leat's own routes: path to handler of GET and HEAD.
 	Pages map[string]http.Handler
+	// Actions likewise: path to handler of POST.
+	Actions map[string]http.Handler
 	// Started, where not nil, is called once, when every listener answers.
 	Started func(Addresses)
 	// Workers run beside the server from the moment it answers until the drain begins. One that returns an error

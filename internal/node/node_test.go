@@ -144,7 +144,28 @@ func TestPagesStandBesideTheRoutes(t *testing.T) {
 	n.Pages = map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusTeapot)
 	})}
+	n.Actions = map[string]http.Handler{"/brew": n.Pages["/"]}
 	n.Started = func(a node.Addresses) {
+		for _, asked := range []struct {
+			method, path string
+			want         int
+		}{
+			{"POST", "/brew", http.StatusTeapot}, {"GET", "/brew", http.StatusNotFound}, {"HEAD", "/", http.StatusTeapot},
+			{"POST", "/", http.StatusNotFound}, {"DELETE", "/", http.StatusNotFound}, {"PUT", "/brew", http.StatusNotFound},
+		} {
+			request, err := http.NewRequest(asked.method, a.Public+asked.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			if answer.StatusCode != asked.want {
+				t.Errorf("%s %s: status %d, want %d", asked.method, asked.path, answer.StatusCode, asked.want)
+			}
+		}
 		for path, want := range map[string]int{"/": http.StatusTeapot, "/healthz": http.StatusOK, "/nothing": http.StatusNotFound,
 			"//": http.StatusBadRequest, "/x/..": http.StatusBadRequest, "/events/orders/..": http.StatusBadRequest, "//readyz": http.StatusBadRequest} {
 			if status := get(t, http.DefaultClient, a.Public+path, nil); status != want {
