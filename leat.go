@@ -80,11 +80,11 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 		logger:   o.logger,
 		registry: registry,
 		log:      log,
-		hub:      hub.New(hub.Options{Logger: o.logger, Registry: registry, TailEvents: o.tailEvents}),
 		ingest:   ingest.New(o.logger, registry),
 		stopped:  make(chan error, 1),
 	}
 	s.backends = backend.New(backend.Options{Ingest: s.ingest, Logger: o.logger, Registry: registry})
+	s.hub = hub.New(hub.Options{Logger: o.logger, Registry: registry, TailEvents: o.tailEvents, Joined: s.joined(c)})
 	s.close = sync.OnceValue(s.closeOnce)
 	streams, err := log.Streams(ctx, c.Streams)
 	if err != nil {
