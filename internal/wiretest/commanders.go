@@ -94,7 +94,9 @@ func (c Commander) HasConnection() bool { return c.Name != "post" }
 func (c Commander) Envelope() bool { return c.Name == "leat.v1" || strings.HasPrefix(c.Name, "grpc") }
 
 // isPublished tells events that the tests' backends publish from those they reply.
-func isPublished(eventType string) bool { return eventType == "messageReceived" || strings.HasPrefix(eventType, "leat.") }
+func isPublished(eventType string) bool {
+	return eventType == "messageReceived" || strings.HasPrefix(eventType, "leat.")
+}
 
 // post.
 
@@ -284,12 +286,12 @@ func (v *v1Talk) Send(ctx context.Context, c Command) error {
 	if c.Key == "" {
 		c.Key = v.key
 	}
-	return v.send(ctx, []byte(c.object(fmt.Sprintf(`"op":"command","ref":{"n":%d}`, v.sent), stream)))
+	return v.send(ctx, []byte(c.object(fmt.Sprintf(`"op":"command","ref":%d`, v.sent), stream)))
 }
 
 func (v *v1Talk) Answer(ctx context.Context) (replies []Event, refused error) {
 	v.answered++
-	ref := fmt.Sprintf(`{"n":%d}`, v.answered)
+	ref := fmt.Sprint(v.answered)
 	for {
 		text, err := v.receive(ctx)
 		if err != nil {

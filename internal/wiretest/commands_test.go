@@ -1,7 +1,6 @@
 package wiretest_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -136,7 +135,7 @@ func TestRepliesGoToTheSenderAndPublicationsToEveryone(t *testing.T) {
 				t.Errorf("another one got %v", e)
 			}
 		}
-		header := <-told
+		header := within(t, told)
 		if header.Get("Ce-Source") != c.Source || header.Get("Ce-Subject") != "hall" || header.Get("Ce-Type") != "sendMessage" ||
 			(header.Get("Leat-Connection") != "") != c.HasConnection() || header.Get("Traceparent") == "" {
 			t.Errorf("the backend was told %v", header)
@@ -169,7 +168,9 @@ func TestCommandsOfTwoRooms(t *testing.T) {
 
 func TestCommandsThatTheContractDoesNotHave(t *testing.T) {
 	t.Parallel()
-	s := chat(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("the backend was sent %s", r.Header.Get("Ce-Type")) })
+	s := chat(t, func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("the backend was sent %s", r.Header.Get("Ce-Type"))
+	})
 	wiretest.EachCommander(t, func(t *testing.T, c wiretest.Commander) {
 		for _, try := range []struct {
 			stream, key string
@@ -181,7 +182,7 @@ func TestCommandsThatTheContractDoesNotHave(t *testing.T) {
 		}{
 			{"chat", "", wiretest.Command{Type: "sendMessage", Data: `{}`}, 422, "/data/text", "", ""},
 			{"chat", "", wiretest.Command{Type: "sendMessage", Data: `{"text":7}`}, 422, "/data/text", "", ""},
-			{"chat", "", wiretest.Command{Type: "sendMesage", Data: `{"text":"x"}`}, 422, "/type", "sendMessage", ""},
+			{"chat", "", wiretest.Command{Type: "sendMesage", Data: `{"text":"x"}`}, 422, "/type", "did you mean \"sendMessage\"", ""},
 			{"chat", "room-1", wiretest.Command{Type: "sendMessage", Key: "room-2", Data: `{"text":"x"}`}, 422, "/key", "room-1", "keys"},
 			{"plain", "", wiretest.Command{Type: "do", Key: "k", Data: `{}`}, 422, "/key", "", "members"},
 			{"chat", "", wiretest.Command{Type: "messageReceived", Data: `{"user":"a","text":"x"}`}, 422, "/type", "", "commands"},
@@ -348,7 +349,7 @@ func TestAClientThatLeavesHasItsCommandCarriedThrough(t *testing.T) {
 		if err := talk.Send(wiretest.Context(t), says("bye")); err != nil {
 			t.Fatal(err)
 		}
-		id := <-arrived
+		id := within(t, arrived)
 		if p := s.Push(id, `{"stream":"chat","type":"welcome","data":{}}`); p != nil && c.Name != "leat.v1" {
 			t.Errorf("a push while the command runs is refused: %v", p)
 		}
@@ -357,8 +358,8 @@ func TestAClientThatLeavesHasItsCommandCarriedThrough(t *testing.T) {
 		if e := everyone.Take(); !strings.Contains(e.Data, "bye") {
 			t.Errorf("got %v", e)
 		}
-		for len(must(s.Connections(""))) > 1 { // the connection is gone when its command is
-			if err := wiretest.Context(t).Err(); err != nil {
+		for ctx := wiretest.Context(t); len(must(s.Connections(""))) > 1; { // the connection is gone when its command is
+			if err := ctx.Err(); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -384,7 +385,7 @@ func TestADrainWaitsForCommandsUnderWay(t *testing.T) {
 		ctx := wiretest.Context(t)
 		sent := make(chan error, 1)
 		go func() { sent <- talk.Send(ctx, says("x")) }()
-		<-arrived
+		within(t, arrived)
 		drained := make(chan error, 1)
 		go func() { drained <- s.Leat.Drain(ctx, 0) }()
 		for s.Leat.Ready(ctx) == nil {
@@ -422,7 +423,7 @@ func TestCloseTellsWhoeverWaitsToSendAgain(t *testing.T) {
 		ctx := wiretest.Context(t)
 		sent := make(chan error, 1)
 		go func() { sent <- talk.Send(ctx, says("x")) }()
-		<-arrived
+		within(t, arrived)
 		stopped := make(chan struct{})
 		go func() {
 			defer close(stopped)
@@ -437,4 +438,13 @@ func TestCloseTellsWhoeverWaitsToSendAgain(t *testing.T) {
 	})
 }
 
-var _ = context.Background
+// within takes what comes, or fails.
+func within[T any](t *testing.T, what <-chan T) (got T) {
+	t.Helper()
+	select {
+	case got = <-what:
+	case <-wiretest.Context(t).Done():
+		t.Fatal("nothing came")
+	}
+	return got
+}
