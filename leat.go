@@ -80,11 +80,11 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 		logger:   o.logger,
 		registry: registry,
 		log:      log,
-		hub:      hub.New(hub.Options{Logger: o.logger, Registry: registry, TailEvents: o.tailEvents}),
 		ingest:   ingest.New(o.logger, registry),
 		stopped:  make(chan error, 1),
 	}
 	s.backends = backend.New(backend.Options{Ingest: s.ingest, Logger: o.logger, Registry: registry})
+	s.hub = hub.New(hub.Options{Logger: o.logger, Registry: registry, TailEvents: o.tailEvents, Joined: s.joined(c)})
 	s.close = sync.OnceValue(s.closeOnce)
 	streams, err := log.Streams(ctx, c.Streams)
 	if err != nil {
@@ -185,6 +185,9 @@ func (s *Server) Drain(ctx context.Context, over time.Duration) error {
 // closePatience is how long Close waits for clients that take no goodbye.
 const closePatience = 2 * time.Second
 
+// answerPatience is how long Close waits for clients to take the answers to commands that it has ended.
+const answerPatience = time.Second
+
 // Close ends all connections, gives the commands that are with a backend a moment for their answers, and closes the event
 // log cleanly. Drain first to be gentle. Further calls wait for the
 // first one, and return the same.
@@ -197,7 +200,10 @@ func (s *Server) closeOnce() error {
 		s.logger.Warn("closing with clients that took no goodbye", "error", err)
 	}
 	s.backends.Drain(ctx)
-	s.grpc.Stop(ctx)
+	answered, cancel := context.WithTimeout(context.Background(), answerPatience)
+	defer cancel()
+	_ = s.hub.Drain(answered, 0) // whoever is left was told of before
+	s.grpc.Stop(answered)
 	s.stop()
 	return errors.Join(s.backends.Close(), <-s.stopped, s.log.Close())
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/leatstream/leat/internal/problem"
 )
 
-// A Conn is a connection that can send commands.
+// A Conn is a connection with one of its subscriptions.
 type Conn struct {
 	ID, Stream string
 	Key        *string // nil: none
@@ -24,23 +24,36 @@ const (
 	disconnected = "leat.disconnected"
 )
 
-// Connected tells the stream's backend of a connection where the contract says lifecycle: true, before all of its
-// commands. It does not wait; Disconnected must follow.
-func (b *Backends) Connected(conn Conn) { b.tell(conn, connected) }
+// IsTold tells whether a stream's backend wants to hear of connections.
+func (b *Backends) IsTold(stream string) bool {
+	s := b.streams[stream]
+	return s != nil && s.isTold()
+}
+
+// Connected tells the stream's backend of a connection where the contract says lifecycle: true, before all commands that
+// come later. It does not wait for the backend, unless the connection comes and goes much faster than that answers;
+// Disconnected must follow.
+func (b *Backends) Connected(conn Conn) {
+	if b.IsTold(conn.Stream) {
+		b.makeRoom(connection{conn.Stream, conn.ID})
+		b.tell(conn, connected, 1)
+	}
+}
 
 // Disconnected tells the backend that a connection is gone, after all of its commands. It does not wait.
-func (b *Backends) Disconnected(conn Conn) { b.tell(conn, disconnected) }
-
-func (b *Backends) tell(conn Conn, what string) {
-	s := b.streams[conn.Stream]
-	if s == nil || !s.isTold() {
-		return
+func (b *Backends) Disconnected(conn Conn) {
+	if b.IsTold(conn.Stream) {
+		b.tell(conn, disconnected, -1)
 	}
+}
+
+func (b *Backends) tell(conn Conn, what string, opens int) {
+	s := b.streams[conn.Stream]
 	if !b.begin() {
 		b.logger.Warn("a backend is not told of a connection: this node is shutting down", "stream", s.Name, "event", what, "connection", conn.ID)
 		return
 	}
-	turn := b.join(connection{s.Name, conn.ID}, what == disconnected)
+	turn := b.join(connection{s.Name, conn.ID}, opens)
 	go func() {
 		defer b.busy.Done()
 		defer turn.end()

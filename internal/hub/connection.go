@@ -33,10 +33,12 @@ type Connection struct {
 	stopped     bool // pusher takes no more
 	subscribers []*Subscriber
 	whenEnded   func()
-	ended       chan struct{}  // nil until somebody asks for it: most connections are idle, and it is half their size
-	remote      netip.AddrPort // zero where it is not known; the text would be larger
-	pushes      *pushes        // nil while nothing waits
-	pusher      Pusher         // nil where a subscriber writes what is pushed
+	ended       chan struct{}          // nil until somebody asks for it: most connections are idle, and it is half their size
+	remote      netip.AddrPort         // zero where it is not known; the text would be larger
+	pushes      *pushes                // nil while nothing waits
+	pusher      Pusher                 // nil where a subscriber writes what is pushed
+	method      string                 // see SetMethod
+	leaves      map[*Subscriber]func() // to be told that it is over; nil where nobody wants to know of any
 }
 
 // Connect registers a connection. It refuses (problem.Draining) while the hub drains. The caller must Close it.
@@ -79,6 +81,13 @@ func (c *Connection) SetRemote(address string) {
 	c.remote = remote
 	c.mu.Unlock()
 }
+
+// SetMethod says by which gRPC method the client has come; the other transports have none. It is for before the
+// connection has subscribers.
+func (c *Connection) SetMethod(name string) { c.method = name }
+
+// Method is what SetMethod was given.
+func (c *Connection) Method() string { return c.method }
 
 // Ended is closed when the server ends the connection: each subscriber's Run then writes its leat.end and returns,
 // and the transport closes.
@@ -172,6 +181,7 @@ func (c *Connection) Close(how string) {
 	if again {
 		return
 	}
+	c.leaveAll() // before a drain sees that the connection is gone, and whoever is told has no time any more
 	h := c.hub
 	h.metrics.connections.WithLabelValues(string(c.transport)).Dec()
 	h.metrics.ended.WithLabelValues(string(c.transport), how).Inc()

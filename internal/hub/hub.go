@@ -42,6 +42,10 @@ type Options struct {
 	Registry   prometheus.Registerer
 	TailEvents int // how many events a stream's tail holds at most; 0: 4,096
 	TailBytes  int // how many bytes of data; 0: 8 MiB
+	// Joined is told of each subscription on a connection when its events begin to flow. What it gives is called once when
+	// the subscription is over, which is not before the connection's last message was handled; nil where nobody wants to
+	// know. Who subscribes waits for both. A nil Joined is told nothing.
+	Joined func(c *Connection, stream string, key event.Key) (left func())
 }
 
 // A Hub serves the subscribers of all streams.

@@ -23,6 +23,7 @@ var ErrFull = errors.New("the socket is full")
 // Start writes what the subscriber gets, in the background. It calls done once, from another goroutine:
 // with nil after leat.end where the connection was ended, else with the error of a write or what Stop caused.
 func (s *Subscriber) Start(w Writer, done func(error)) {
+	s.joined()
 	s.done = done
 	try, ok := w.(TryWriter)
 	if !ok {

@@ -72,6 +72,7 @@ func (s *Subscriber) Close() {
 // Run writes what the subscriber gets, until ctx ends, the connection is ended (nil, after leat.end), or a write
 // fails.
 func (s *Subscriber) Run(ctx context.Context, w Writer) error {
+	s.joined()
 	s.wake = make(chan struct{}, 1)
 	return s.loop(ctx, w, s.connection.Ended(), nil)
 }

@@ -264,7 +264,11 @@ type connectStream struct {
 }
 
 func dialConnect(ctx context.Context, s *Server, dial Dial) (messages, error) {
-	conn, err := dialGRPC(s.GRPC, dial)
+	return dialConnectTo(ctx, s.GRPC, dial)
+}
+
+func dialConnectTo(ctx context.Context, address string, dial Dial) (messages, error) {
+	conn, err := dialGRPC(address, dial)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	grpcgo "google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -33,6 +34,9 @@ func (s *service) connect(ctx context.Context) (*hub.Connection, error) {
 	}
 	if client, ok := peer.FromContext(ctx); ok {
 		conn.SetRemote(client.Addr.String())
+	}
+	if method, ok := grpcgo.Method(ctx); ok {
+		conn.SetMethod(method)
 	}
 	return conn, nil
 }

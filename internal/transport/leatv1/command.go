@@ -12,10 +12,12 @@ import (
 // backend keeps the commands of a connection in order, and slows a client down that sends faster than they are answered.
 func (s *Session) command(ctx context.Context, m message) error {
 	c := backend.Command{Stream: *m.stream, Type: m.typ, Data: m.data, Connection: s.conn.ID(), Source: s.source(*m.stream)}
-	if m.keyOfAddress {
-		c.PathKey = m.key
-	} else {
+	if !m.keyOfAddress {
 		c.Key = m.key
+	}
+	if s.home != nil && !s.homeKey.IsZero() { // a message that names another key is refused, as in the other framings
+		key := s.homeKey.String()
+		c.PathKey = &key
 	}
 	replies, err := s.backends.Send(ctx, c)
 	if err != nil {

@@ -95,6 +95,7 @@ func (s *Session) unsubscribe(ctx context.Context, m message) error {
 	}
 	r.subscriber.Stop()
 	r.writes.Wait() // so that `unsubscribed` comes after the last event
+	r.subscriber.Leave()
 	s.running = slices.DeleteFunc(s.running, func(other *running) bool { return other == r })
 	return s.sender.Send(appendSubscribed(nil, "unsubscribed", m.ref, hub.Subscription{Stream: stream, Key: key}, r.subscriber.Position()))
 }

@@ -3,6 +3,9 @@ package websocket
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -86,6 +89,8 @@ func (s *single) Handle(ctx context.Context, message []byte) error {
 		if replies, err = s.command(ctx, e); err == nil {
 			return s.reply(replies)
 		}
+	case s.stream.Event(e.Type) == nil && len(s.stream.Commands) > 0:
+		err = s.unknownType(e.Type)
 	default:
 		_, err = s.handler.ingest.Publish(ctx, s.stream.Name, e, ingest.Options{PathKey: s.key})
 	}
@@ -93,6 +98,16 @@ func (s *single) Handle(ctx context.Context, message []byte) error {
 		return s.refuse(ctx, message, err)
 	}
 	return nil
+}
+
+// unknownType refuses what is neither an event nor a command: the client may have meant either.
+func (s *single) unknownType(name string) error {
+	events, commands := s.stream.EventNames(), s.stream.CommandNames()
+	detail := fmt.Sprintf("%.100q is neither an event type nor a command of stream %q%s (event types: %s; commands: %s)", name, s.stream.Name,
+		problem.DidYouMean(name, slices.Concat(commands, events)), strings.Join(events, ", "), strings.Join(commands, ", "))
+	err := problem.New(problem.Invalid, "/type %s", detail)
+	err.Violations = []problem.Violation{{Pointer: "/type", Detail: detail}}
+	return err
 }
 
 // command waits for the backend: so commands stay in order, and a client that sends faster than they are answered has
