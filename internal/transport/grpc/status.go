@@ -29,7 +29,7 @@ func statusOf(err error, more ...protoadapt.MessageV1) error {
 		p = &short
 	}
 	details := []protoadapt.MessageV1{protoadapt.MessageV1Of(&leatv1.Problem{Json: p.JSON()})}
-	if p.Kind == problem.Invalid || len(p.Violations) > 0 { // a backend's own refusal has some too
+	if p.Kind == problem.Invalid {
 		details = append(details, protoadapt.MessageV1Of(badRequest(p)))
 	}
 	if wait := p.Wait(); wait > 0 {

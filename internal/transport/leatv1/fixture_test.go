@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/internal/backend"
 	"github.com/leatstream/leat/internal/eventlog"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
@@ -41,8 +42,9 @@ streams:
 `
 
 type server struct {
-	hub    *hub.Hub
-	ingest *ingest.Ingest
+	hub      *hub.Hub
+	ingest   *ingest.Ingest
+	backends *backend.Backends
 }
 
 func serve(t testing.TB) server {
@@ -61,7 +63,13 @@ func serve(t testing.TB) server {
 			t.Errorf("close the event log: %v", err)
 		}
 	})
-	s := server{hub.New(hub.Options{Logger: logger, Registry: registry}), ingest.New(logger, registry)}
+	s := server{hub: hub.New(hub.Options{Logger: logger, Registry: registry}), ingest: ingest.New(logger, registry)}
+	s.backends = backend.New(backend.Options{Ingest: s.ingest, Logger: logger, Registry: registry})
+	t.Cleanup(func() {
+		if err := s.backends.Close(); err != nil {
+			t.Errorf("close the backends: %v", err)
+		}
+	})
 	for _, declared := range c.Streams {
 		stream, err := log.Stream(t.Context(), declared)
 		if err != nil {
@@ -69,6 +77,7 @@ func serve(t testing.TB) server {
 		}
 		s.hub.Add(declared, stream)
 		s.ingest.Add(declared, stream)
+		s.backends.Add(declared)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error)
@@ -114,7 +123,7 @@ func (s server) connect(t testing.TB, home *hub.Params) peer {
 		t.Fatal(err)
 	}
 	p := peer{t, conn, nil, make(chan string, 10_000)}
-	p.Session = leatv1.New(s.hub, s.ingest, nil, conn, leatv1.Framing{Transport: contract.WebSocket, Name: "lines", Frame: line}, p, slog.New(slog.DiscardHandler))
+	p.Session = leatv1.New(s.hub, s.ingest, s.backends, conn, leatv1.Framing{Transport: contract.WebSocket, Name: "lines", Frame: line}, p, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(func() {
 		cancel()
