@@ -26,20 +26,20 @@ func TestTheBackendsOfThePageHandleCommands(t *testing.T) {
 			files[name] = b.text
 		}
 	}
-	for name, run := range map[string][]string{
-		"backend.go": {"go"}, "grpc/main.go": {"go"}, "backend.mjs": {"node"}, "backend.py": {"python3"},
+	for name, run := range map[string]string{
+		"backend.go": "go", "grpc/main.go": "go", "backend.mjs": "node", "backend.py": "python3",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := exec.LookPath(run[0]); err != nil {
-				t.Skipf("%s is not on this machine", run[0])
+			if _, err := exec.LookPath(run); err != nil {
+				t.Skipf("%s is not on this machine", run)
 			}
 			file := filepath.Join(t.TempDir(), filepath.Base(name))
 			if err := os.WriteFile(file, []byte(files[name]), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			command := append(run, file)
-			if run[0] == "go" {
+			command := []string{run, file}
+			if run == "go" {
 				program := strings.TrimSuffix(file, ".go")
 				if output, err := exec.Command("go", "build", "-o", program, file).CombinedOutput(); err != nil {
 					t.Fatalf("%v:\n%s", err, output)

@@ -46,7 +46,7 @@ func backend() {
 			io.WriteString(w, `{"title":"Forbidden","status":403,"detail":"no shouting here"}`)
 			return
 		}
-		room := r.Header.Get("ce-subject")
+		room := r.Header.Get("Ce-Subject")
 		fmt.Fprintf(w, `{"reply":[{"type":"said","data":{"text":"welcome to %s"}},{"type":"said","data":{"text":"be nice"}}],"publish":[{"type":"said","data":%s}]}`, room, text)
 	})))
 }

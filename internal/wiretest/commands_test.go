@@ -392,9 +392,8 @@ func TestADrainWaitsForCommandsUnderWay(t *testing.T) {
 		}
 		close(release)
 		replies, err := talk.Answer(ctx)
-		if strings.HasPrefix(c.Name, "flat") || c.Name == "cloudevents" { // nothing tells the end of its answer now
-			err = nil
-		} else if len(replies) != 1 || err != nil {
+		silent := strings.HasPrefix(c.Name, "flat") || c.Name == "cloudevents" // nothing tells the end of its answer now
+		if !silent && (len(replies) != 1 || err != nil) {
 			t.Errorf("the answer is %v, %v", replies, err)
 		}
 		if err := <-sent; err != nil {
@@ -434,7 +433,7 @@ func TestCloseTellsWhoeverWaitsToSendAgain(t *testing.T) {
 			t.Errorf("refused with %+v", p)
 		}
 		<-stopped
-		_ = <-sent
+		<-sent
 	})
 }
 

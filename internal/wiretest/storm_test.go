@@ -24,7 +24,7 @@ func TestAStormFromTheLogCostsFewReads(t *testing.T) {
 	for _, w := range wiretest.Wires() {
 		t.Run(w.Name, func(t *testing.T) {
 			ids := publishTicks(t, s, events)
-			before := logReads(t, s, "plain")
+			before := logReads(t, s)
 			g, ctx := errgroup.WithContext(wiretest.Context(t))
 			for i := range clients {
 				behind := i % 20
@@ -33,7 +33,7 @@ func TestAStormFromTheLogCostsFewReads(t *testing.T) {
 			if err := g.Wait(); err != nil {
 				t.Fatal(err)
 			}
-			if n := logReads(t, s, "plain") - before; n > reads {
+			if n := logReads(t, s) - before; n > reads {
 				t.Errorf("%v reads of the log for %d clients; want at most %d", n, clients, reads)
 			}
 		})
