@@ -3,6 +3,7 @@ package leat
 import (
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/leatstream/leat/contract"
@@ -22,11 +23,17 @@ func typedAPI(c *contract.Contract, logger *slog.Logger) (*typed.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	if given := api.Given(); len(given) > 0 {
+	// A contract of a program's own, in no file, has no lock that could be written.
+	if given := api.Given(); len(given) > 0 && exists(c.File) {
 		logger.Warn("gRPC fields have numbers that are not in the contract's lock: they can change with the contract until "+
 			"leat contract lock has written them", "lock", file, "fields", len(given), "first", given[0])
 	}
 	return api, nil
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 // offerTyped refuses, over every transport, what has no place in the fields of a typed service.
