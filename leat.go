@@ -69,6 +69,10 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 	if missing := c.NotBuilt(); len(missing) > 0 {
 		return nil, contract.Errors(missing)
 	}
+	api, err := typedAPI(c, o.logger)
+	if err != nil {
+		return nil, err
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	log, err := eventlog.Open(ctx, eventlog.Options{Dir: o.data, Logger: o.logger, Registry: registry})
@@ -95,9 +99,10 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 		s.ingest.Add(declared, streams[i])
 		s.backends.Add(declared)
 	}
-	s.grpc = grpc.New(s.hub, s.ingest, s.backends, c, o.logger)
+	s.offerTyped(api)
+	s.grpc = grpc.New(s.hub, s.ingest, s.backends, c, api, o.logger)
 	s.admin = admin.New(registry, s.Ready, admin.NewConnections(s.hub, s.ingest, c.StreamNames()))
-	s.public = s.routes(rule)
+	s.public = s.routes(rule, api)
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go func() { s.stopped <- s.hub.Run(run) }()

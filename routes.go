@@ -13,6 +13,7 @@ import (
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/leatstream/leat/internal/transport/sse"
 	"github.com/leatstream/leat/internal/transport/websocket"
+	"github.com/leatstream/leat/internal/typed"
 )
 
 // routes is the public listener (wire reference, "Routes"). It is no http.ServeMux, because that answers a path with
@@ -27,6 +28,7 @@ type routes struct {
 	nothing route // for every other path
 	grpc    http.Handler
 	streams []string
+	protos  route
 }
 
 // A route is what answers on a path, by method.
@@ -45,9 +47,10 @@ func newRoute(handlers map[string]http.Handler) route {
 }
 
 // routes puts the public listener together.
-func (s *Server) routes(rule origin.Rule) http.Handler {
+func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 	subscribe := sse.New(s.hub, s.logger)
 	health := admin.Health(s.Ready)
+	files := newProtos(s.contract, api)
 	return &routes{
 		rule: rule,
 		events: newRoute(map[string]http.Handler{
@@ -62,6 +65,7 @@ func (s *Server) routes(rule origin.Rule) http.Handler {
 		health: newRoute(map[string]http.Handler{http.MethodGet: health, http.MethodHead: health}),
 		// A page that mistakes the address can read so, whatever it asked for.
 		nothing: route{allow: "GET, HEAD, OPTIONS, POST"},
+		protos:  newRoute(map[string]http.Handler{http.MethodGet: files, http.MethodHead: files}),
 		grpc:    s.grpc,
 		streams: s.contract.StreamNames(),
 	}
@@ -120,6 +124,8 @@ func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 	switch {
 	case len(segments) == 1 && (first == "healthz" || first == "readyz"):
 		return rs.health, nil
+	case len(segments) == 4 && first == "protos":
+		return rs.protos, nil
 	case len(segments) == 1 && first == "ws":
 		return rs.sockets, nil
 	case !streams || len(segments) == 1 || len(segments) > 3:
@@ -155,7 +161,7 @@ func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
 }
 
 func (rs *routes) whatThereIs() string {
-	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /healthz and /readyz, for the streams " +
+	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /protos/{stream}/v1/{stream}.proto, /healthz and /readyz, for the streams " +
 		strings.Join(rs.streams, ", ")
 }
 

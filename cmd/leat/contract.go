@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/internal/typed"
 	"github.com/spf13/cobra"
 )
 
@@ -12,7 +13,7 @@ func newContractCommand() *cobra.Command {
 		Use:     "contract",
 		Short:   "Work with contract files",
 		Example: "  leat contract check orders.yaml",
-	}, newContractCheckCommand())
+	}, newContractCheckCommand(), newContractLockCommand())
 }
 
 func newContractCheckCommand() *cobra.Command {
@@ -20,7 +21,8 @@ func newContractCheckCommand() *cobra.Command {
 		Use:   "check [CONTRACT]",
 		Short: "Say all that is wrong with a contract (default leat.yaml)",
 		Long: "Say all that is wrong with a contract, as FILE:LINE:COL, and exit with status 3 if anything is. What is right\n" +
-			"but not built yet is told, and passes; leat serve does not start on it.",
+			"but not built yet is told, and passes; leat serve does not start on it. The numbers of the typed gRPC services are\n" +
+			"written to the contract's lock, as leat contract lock does.",
 		Example: "  leat contract check\n" +
 			"  leat contract check orders.yaml",
 		Args: checkArgs,
@@ -35,7 +37,14 @@ func newContractCheckCommand() *cobra.Command {
 			for _, missing := range c.NotBuilt() {
 				cmd.PrintErrf("%v (leat serve will not start)\n", missing)
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), summary(c))
+			if _, err := fmt.Fprintln(cmd.OutOrStdout(), summary(c)); err != nil {
+				return err
+			}
+			written, err := writeLock(c)
+			if err != nil || !written {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: written; commit it with the contract\n", typed.LockFile(c.File))
 			return err
 		},
 	}

@@ -96,6 +96,12 @@ func (b *Backends) Add(s *contract.Stream) {
 	b.names = append(b.names, s.Name)
 }
 
+// Restrict refuses commands to a stream, and replies, that do not fit; all are restricted before the first Send.
+func (b *Backends) Restrict(stream string, fits ingest.Fits) {
+	b.streams[stream].commands.Restrict(fits)
+	b.streams[stream].events.Restrict(fits)
+}
+
 // Handle has a command of a stream handled by h, in place of the contract's backend.
 func (b *Backends) Handle(stream, command string, h Handler) error {
 	s, ok := b.streams[stream]

@@ -18,7 +18,14 @@ type Checker struct {
 	of       messages
 	types    map[string]checkedType
 	pointer  []string // the tokens of the contract's key pointer
+	fits     Fits     // nil where everything does
 }
+
+// Fits tells what of valid data has no place on a transport that the stream is offered over. Pointers begin with /data.
+type Fits func(typeName string, data []byte) []problem.Violation
+
+// Restrict refuses what does not fit, beside what the contract refuses; it comes before the first use.
+func (c *Checker) Restrict(fits Fits) { c.fits = fits }
 
 // messages are the words for what a Checker checks.
 type messages struct {
@@ -113,7 +120,7 @@ type reading struct {
 // read reads the data once where it is as the contract asks, and else as often as it takes to tell what is wrong.
 func (c *Checker) read(t checkedType, data []byte) (reading, error) {
 	if a, ok := t.Accept(data, c.pointer); ok && len(a.JSON) <= c.contract.MaxEventBytes {
-		return reading{text: a.JSON, value: a.At}, nil
+		return reading{text: a.JSON, value: a.At, violations: c.misfits(t, a.JSON)}, nil
 	}
 	text, err := compact(data)
 	if err != nil {
@@ -127,7 +134,18 @@ func (c *Checker) read(t checkedType, data []byte) (reading, error) {
 	if err != nil {
 		return reading{}, NotJSON("data", err)
 	}
-	return reading{text, t.violations(value), value, c.pointer}, nil
+	violations := t.violations(value)
+	if len(violations) == 0 {
+		violations = c.misfits(t, text)
+	}
+	return reading{text, violations, value, c.pointer}, nil
+}
+
+func (c *Checker) misfits(t checkedType, text []byte) []problem.Violation {
+	if c.fits == nil {
+		return nil
+	}
+	return c.fits(t.Name, text)
 }
 
 // claimCheck is what to do with an event that is too large (the "claim check" of Hohpe and Woolf).

@@ -80,6 +80,9 @@ func (in *Ingest) Add(s *contract.Stream, log Log) {
 	in.names = append(in.names, s.Name)
 }
 
+// Restrict refuses events of a stream that do not fit; all are restricted before the first Publish.
+func (in *Ingest) Restrict(stream string, fits Fits) { in.streams[stream].Restrict(fits) }
+
 // Publish stores one event. Errors are problems.
 func (in *Ingest) Publish(ctx context.Context, stream string, e Event, o Options) (Result, error) {
 	s, pathKey, err := in.begin(stream, o)

@@ -34,7 +34,7 @@ func (in *Ingest) serveUpload(ctx context.Context, r *http.Request, stream strin
 		case err != nil:
 			broken = err
 		case tooLong:
-			u.Refuse(lines.number, problem.From(problem.New(problem.TooLarge, "the line has more than %d bytes: %s", limit, claimCheck)))
+			u.Refuse(lines.number, "", problem.From(problem.New(problem.TooLarge, "the line has more than %d bytes: %s", limit, claimCheck)))
 		case len(line) > 0:
 			broken = u.addLine(ctx, lines.number, line)
 		}
@@ -51,7 +51,7 @@ func (u *Upload) addLine(ctx context.Context, number uint64, line []byte) error 
 	e, err := decodeOne(d, decodeEvent)
 	d.release() // Add may wait for long
 	if err != nil {
-		u.Refuse(number, problem.From(err))
+		u.Refuse(number, "", problem.From(err))
 		return nil
 	}
 	return u.Add(ctx, number, e)

@@ -30,6 +30,7 @@ type upload struct {
 	bytes  int64
 	wait   func(context.Context) (eventlog.Appended, error) // nil where refuse is set
 	refuse *problem.Error
+	typ    string // the event's, if it could be read
 }
 
 // Summary is what became of an upload.
@@ -42,6 +43,7 @@ type Summary struct {
 // UploadError is one event that was refused.
 type UploadError struct {
 	Number  uint64
+	Type    string // of the event, if it could be read
 	Problem *problem.Error
 }
 
@@ -84,10 +86,10 @@ func (u *Upload) Add(ctx context.Context, number uint64, e Event) error {
 	}
 	record, err := u.stream.Check(e, u.pathKey)
 	if err != nil {
-		u.Refuse(number, problem.From(err))
+		u.Refuse(number, e.Type, problem.From(err))
 		return nil
 	}
-	next := upload{number: number, bytes: int64(len(record.Data))}
+	next := upload{number: number, typ: e.Type, bytes: int64(len(record.Data))}
 	if err := u.room.Acquire(ctx, next.bytes); err != nil {
 		return err
 	}
@@ -101,9 +103,9 @@ func (u *Upload) Add(ctx context.Context, number uint64, e Event) error {
 	return nil
 }
 
-// Refuse counts an event that could not even be decoded.
-func (u *Upload) Refuse(number uint64, why *problem.Error) {
-	u.pending <- upload{number: number, refuse: why}
+// Refuse counts an event that could not even be decoded; its type is empty where that could not be either.
+func (u *Upload) Refuse(number uint64, eventType string, why *problem.Error) {
+	u.pending <- upload{number: number, typ: eventType, refuse: why}
 }
 
 // Close waits for the appends under way, and tells what became of the upload.
@@ -132,7 +134,7 @@ func (u *Upload) settle(ctx context.Context) {
 		}
 		u.summary.Refused++
 		if len(u.summary.Errors) < maxErrors {
-			u.summary.Errors = append(u.summary.Errors, UploadError{next.number, next.refuse})
+			u.summary.Errors = append(u.summary.Errors, UploadError{next.number, next.typ, next.refuse})
 		}
 	}
 }

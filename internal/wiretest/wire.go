@@ -62,8 +62,11 @@ func (w Wire) SSE() bool { return strings.HasPrefix(w.Name, "sse") }
 // HTTP tells whether it is a streaming response.
 func (w Wire) HTTP() bool { return w.SSE() || w.Name == "ndjson" }
 
-// GRPC tells whether it is generic gRPC, whose errors have a status of their own.
-func (w Wire) GRPC() bool { return w.Name == "grpc" || w.Name == "grpc-public" }
+// GRPC tells whether it is gRPC with calls of their own for each request, whose errors have a status of their own.
+func (w Wire) GRPC() bool { return w.Name == "grpc" || w.Name == "grpc-public" || w.Typed() }
+
+// Typed tells whether it is typed gRPC, which keeps values and not how a publisher spelled them.
+func (w Wire) Typed() bool { return strings.HasPrefix(w.Name, "grpc-typed") }
 
 // WebSocket tells whether it is one.
 func (w Wire) WebSocket() bool { return strings.HasPrefix(w.Name, "websocket") }
@@ -125,6 +128,7 @@ func Wires() []Wire {
 	return []Wire{
 		sseWire("sse", http1), sseWire("sse-http2", h2c), ndjsonWire(), webSocketWire(), webSocketURLWire(), cloudEventsWire(),
 		grpcWire("grpc", false), grpcWire("grpc-public", true), connectWire(),
+		typedWire("grpc-typed", false), typedWire("grpc-typed-public", true),
 	}
 }
 

@@ -35,6 +35,9 @@ type incoming struct {
 	problem error
 }
 
+// A raw message is one of a typed service, as it came: internal/typed reads it.
+type raw []byte
+
 // A codec is the codec of protobuf, which it says it is, for all but encoded and incoming messages.
 type codec struct {
 	encoding.CodecV2
@@ -62,6 +65,10 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 		message.problem = problem.New(problem.TooLarge, "the message has %d bytes, and %d are allowed, which is the contract's "+
 			"largest event and what is around it: store the body elsewhere and publish a reference", data.Len(), c.limit)
 	default:
+		if body, ok := message.body.(*raw); ok {
+			*body = data.Materialize()
+			return nil
+		}
 		if err := c.CodecV2.Unmarshal(data, message.body); err != nil {
 			message.problem = problem.New(problem.Malformed, "the message could not be read: %w", err)
 		}

@@ -1,4 +1,4 @@
-// Package grpc serves leat.v1.StreamService: it hands subscriptions to the hub and events to ingest, over grpc-go's
+// Package grpc serves leat.v1.StreamService, and the typed services of a contract: it hands subscriptions to the hub and events to ingest, over grpc-go's
 // own transport and, for the public port, over net/http's.
 package grpc
 
@@ -14,13 +14,13 @@ import (
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/reflection"
 
 	"github.com/leatstream/leat/contract"
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
 	"github.com/leatstream/leat/internal/backend"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/typed"
 )
 
 // A Server answers gRPC calls: leat.v1.StreamService, grpc.health.v1 and server reflection. The same server stands
@@ -48,7 +48,7 @@ const keepalivePings = 9 * time.Second
 const maxMessage = 4 << 20
 
 // New makes a server; it starts nothing.
-func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, c *contract.Contract, logger *slog.Logger) *Server {
+func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, c *contract.Contract, api *typed.API, logger *slog.Logger) *Server {
 	s := &Server{
 		health:   health.NewServer(),
 		logger:   logger,
@@ -68,10 +68,12 @@ func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, c *contract.Contrac
 		grpcgo.StreamInterceptor(s.guardStream),
 		grpcgo.UnknownServiceHandler(s.unknown),
 	)
-	s.grpc.RegisterService(describe(), &service{server: s, hub: h, ingest: in, backends: b, contract: c})
+	generic := &service{server: s, hub: h, ingest: in, backends: b, contract: c}
+	s.grpc.RegisterService(describe(), generic)
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	s.health.SetServingStatus(leatv1.StreamService_ServiceDesc.ServiceName, healthv1.HealthCheckResponse_SERVING)
-	reflection.Register(s.grpc)
+	s.addTyped(generic, api)
+	s.reflect(api)
 	return s
 }
 

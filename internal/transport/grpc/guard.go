@@ -60,7 +60,8 @@ func (s *Server) guardStream(srv any, stream grpcgo.ServerStream, info *grpcgo.S
 	if err := uncompressed(stream.Context()); err != nil {
 		return err
 	}
-	if strings.HasPrefix(info.FullMethod, "/"+leatv1.StreamService_ServiceDesc.ServiceName+"/") {
+	switch srv.(type) {
+	case *service, *typedService:
 		return s.fail(stream.Context(), handler(srv, guardedStream{stream}))
 	}
 	select {

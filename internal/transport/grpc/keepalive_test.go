@@ -12,6 +12,7 @@ import (
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/internal/transport/grpc"
+	"github.com/leatstream/leat/internal/typed"
 )
 
 // A pipes is a listener without sockets, around which fake time passes.
@@ -45,7 +46,7 @@ func TestClientsMayPingEveryTenSecondsAlsoWithoutStreams(t *testing.T) {
 		t.Run(test.every.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := &pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}
-				server := grpc.New(nil, nil, nil, &contract.Contract{}, slog.New(slog.DiscardHandler))
+				server := grpc.New(nil, nil, nil, &contract.Contract{}, new(typed.API), slog.New(slog.DiscardHandler))
 				served := make(chan error, 1)
 				go func() { served <- server.Serve(l) }()
 				ours, theirs := net.Pipe()

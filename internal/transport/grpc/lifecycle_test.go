@@ -19,6 +19,7 @@ import (
 	"github.com/leatstream/leat/event"
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
 	"github.com/leatstream/leat/internal/transport/grpc"
+	"github.com/leatstream/leat/internal/typed"
 )
 
 func TestADrainTellsEachStreamToComeBack(t *testing.T) {
@@ -192,7 +193,7 @@ func TestStopCutsWhatDoesNotEnd(t *testing.T) {
 func TestAPanicEndsItsCallAlone(t *testing.T) {
 	var log bytes.Buffer
 	c := &contract.Contract{}
-	server := grpc.New(nil, nil, nil, c, slog.New(slog.NewTextHandler(&log, nil))) // no hub: every use of it panics
+	server := grpc.New(nil, nil, nil, c, new(typed.API), slog.New(slog.NewTextHandler(&log, nil))) // no hub: every use of it panics
 	l := listen(t)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()

@@ -19,6 +19,7 @@ import (
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/transport/grpc"
+	"github.com/leatstream/leat/internal/typed"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -65,6 +66,10 @@ func start(t testing.TB) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
+	api, err := typed.Build(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	logger := slog.New(slog.DiscardHandler)
 	log, err := eventlog.Open(t.Context(), eventlog.Options{Logger: logger, Registry: prometheus.NewRegistry()})
 	if err != nil {
@@ -81,7 +86,7 @@ func start(t testing.TB) *node {
 		h.Add(s, stored)
 		in.Add(s, stored)
 	}
-	n := &node{hub: h, server: grpc.New(h, in, nil, c, logger), ended: registry}
+	n := &node{hub: h, server: grpc.New(h, in, nil, c, api, logger), ended: registry}
 	ctx, cancel := context.WithCancel(context.Background())
 	running := make(chan error, 3)
 	go func() { running <- h.Run(ctx) }()

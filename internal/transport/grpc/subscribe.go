@@ -18,6 +18,10 @@ import (
 
 // Subscribe delivers a stream's events.
 func (s *service) Subscribe(request *leatv1.SubscribeRequest, stream grpcgo.ServerStreamingServer[leatv1.SubscribeResponse]) error {
+	return s.subscribe(request, stream, responseFormat)
+}
+
+func (s *service) subscribe(request *leatv1.SubscribeRequest, stream grpcgo.ServerStream, format *hub.Format) error {
 	ctx := stream.Context()
 	asked, err := params(request)
 	if err != nil {
@@ -29,17 +33,17 @@ func (s *service) Subscribe(request *leatv1.SubscribeRequest, stream grpcgo.Serv
 	}
 	conn, err := s.connect(ctx)
 	if err != nil {
-		return s.turnAway(stream, subscription, err)
+		return s.turnAway(stream, subscription, format, err)
 	}
-	return s.deliver(stream, conn, subscription)
+	return s.deliver(stream, conn, subscription, format)
 }
 
 // deliver has the hub write to the stream until one of the two ends. The handler returns as soon as the client has
 // stopped reading: only that wakes the goroutine that is in SendMsg.
-func (s *service) deliver(stream grpcgo.ServerStream, conn *hub.Connection, subscription hub.Subscription) error {
+func (s *service) deliver(stream grpcgo.ServerStream, conn *hub.Connection, subscription hub.Subscription, format *hub.Format) error {
 	ctx := stream.Context()
 	to := newSender(stream)
-	subscriber, err := s.begin(stream, conn, subscription)
+	subscriber, err := s.begin(stream, conn, subscription, format)
 	if err != nil {
 		conn.Close(outcome(ctx, conn, to, err))
 		return s.server.fail(ctx, err)
@@ -67,8 +71,8 @@ func (s *service) deliver(stream grpcgo.ServerStream, conn *hub.Connection, subs
 }
 
 // begin answers that the subscription stands.
-func (s *service) begin(stream grpcgo.ServerStream, conn *hub.Connection, subscription hub.Subscription) (*hub.Subscriber, error) {
-	subscriber, err := conn.Subscribe(stream.Context(), subscription, responseFormat)
+func (s *service) begin(stream grpcgo.ServerStream, conn *hub.Connection, subscription hub.Subscription, format *hub.Format) (*hub.Subscriber, error) {
+	subscriber, err := conn.Subscribe(stream.Context(), subscription, format)
 	if err != nil {
 		return nil, err
 	}
@@ -81,14 +85,14 @@ func (s *service) begin(stream grpcgo.ServerStream, conn *hub.Connection, subscr
 
 // turnAway tells a subscriber that comes during a drain where it would have started: if it asks for the newest again
 // when it comes back, it skips what is stored meanwhile.
-func (s *service) turnAway(stream grpcgo.ServerStream, subscription hub.Subscription, refused error) error {
+func (s *service) turnAway(stream grpcgo.ServerStream, subscription hub.Subscription, format *hub.Format, refused error) error {
 	ctx := stream.Context()
 	at, err := s.hub.StartPosition(ctx, subscription)
 	if err != nil {
 		return s.server.fail(ctx, err)
 	}
 	end := event.NewEnd(subscription.Stream.Name, at, event.EndDrain, problem.From(refused).Wait(), time.Now())
-	if err := stream.SendMsg(encode(appendResponse(nil, end))); err != nil {
+	if err := stream.SendMsg(encode(format.Control(nil, end))); err != nil {
 		return err
 	}
 	return s.server.fail(ctx, refused)

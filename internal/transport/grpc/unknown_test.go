@@ -14,7 +14,8 @@ func TestAnUnknownMethodIsToldWhatThereIs(t *testing.T) {
 		for method, says := range map[string][]string{
 			"/leat.v1.StreamService/Publsh":     {`"Publsh"`, `did you mean "Publish"?`, "Connect, ListStreams, Publish, PublishStream, Subscribe"},
 			"/leat.v1.StreamServise/Publish":    {`"leat.v1.StreamServise"`, `did you mean "leat.v1.StreamService"?`, "grpc.health.v1.Health"},
-			"/orders.v1.OrdersService/Nonsense": {`"orders.v1.OrdersService"`, "leat.v1.StreamService"},
+			"/orders.v2.OrdersService/Nonsense": {`"orders.v2.OrdersService"`, `did you mean "orders.v1.OrdersService"?`, "leat.v1.StreamService"},
+			"/orders.v1.OrdersService/Nonsense": {"Publish, Subscribe"},
 		} {
 			err := leat.conn.Invoke(within(t), method, shipped("or_1"), new(leatv1.PublishResponse))
 			told := wantProblem(t, err, codes.Unimplemented)

@@ -26,7 +26,10 @@ func (s *service) PublishStream(stream grpcgo.ClientStreamingServer[leatv1.Publi
 	}
 	return s.converse(stream, conn, func(*sender) error {
 		u := &upload{ingest: s.ingest, streams: make(map[string]*ingest.Upload)}
-		err := u.run(ctx, conn, receive[leatv1.PublishStreamRequest](s.server, stream))
+		messages := receive[leatv1.PublishStreamRequest](s.server, stream)
+		err := take(ctx, conn, messages, u.refuse, func(index uint64, body *leatv1.PublishStreamRequest) error {
+			return u.add(ctx, index, body.GetPublish())
+		})
 		response := u.close()
 		if err != nil {
 			return s.server.fail(ctx, err, protoadapt.MessageV1Of(response))
@@ -47,8 +50,9 @@ type upload struct {
 // maxErrors is how many refusals the answer tells.
 const maxErrors = 100
 
-// run takes messages until the client has said all; an error means that the upload ended before.
-func (u *upload) run(ctx context.Context, conn *hub.Connection, messages <-chan message[leatv1.PublishStreamRequest]) error {
+// take has an upload's messages added until the client has said all, or refused where they cannot be read; an error means
+// that the upload ended before.
+func take[M any](ctx context.Context, conn *hub.Connection, messages <-chan message[M], refuse func(uint64, error), add func(uint64, *M) error) error {
 	for index := uint64(0); ; index++ {
 		select {
 		case m := <-messages:
@@ -56,11 +60,11 @@ func (u *upload) run(ctx context.Context, conn *hub.Connection, messages <-chan 
 			case errors.Is(m.err, io.EOF):
 				return nil
 			case isProblem(m.err):
-				u.refuse(index, m.err)
+				refuse(index, m.err)
 			case m.err != nil:
 				return m.err
 			default:
-				if err := u.add(ctx, index, m.body.GetPublish()); err != nil {
+				if err := add(index, m.body); err != nil {
 					return err
 				}
 			}
