@@ -55,7 +55,10 @@ const answerWithin = 20 * time.Second
 func dial(ctx context.Context, u *url.URL, protocols ...string) (net.Conn, error) {
 	host, secure := address(u)
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", host)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // it was called off, which says nothing about the address
+		return nil, err
+	case err != nil:
 		return nil, &UnreachableError{Address: host, Err: err}
 	}
 	if secure {
