@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/internal/typed"
@@ -37,6 +38,7 @@ func TestATypedUploadStoresTheGoodEventsAndNamesTheFieldsOfTheBad(t *testing.T) 
 		bad := map[int]string{
 			1000: `{}`,
 			2000: `{"key": "other", "orderShipped": {"orderId": "or_1"}}`,
+			2500: `{"orderCancelled": {"orderId": "` + strings.Repeat("x", 101) + `"}}`,
 			3000: `{"ifMatch": "earliest", "orderShipped": {"orderId": "or_1"}}`,
 		}
 		const count = 5000
@@ -63,8 +65,8 @@ func TestATypedUploadStoresTheGoodEventsAndNamesTheFieldsOfTheBad(t *testing.T) 
 		field := func(m protoreflect.Message, name protoreflect.Name) protoreflect.Value {
 			return m.Get(m.Descriptor().Fields().ByName(name))
 		}
-		if stored, refused := field(response, "stored").Uint(), field(response, "refused").Uint(); stored != count-3 || refused != 3 {
-			t.Errorf("%d stored, %d refused, want %d and 3", stored, refused, count-3)
+		if stored, refused := field(response, "stored").Uint(), field(response, "refused").Uint(); stored != count-4 || refused != 4 {
+			t.Errorf("%d stored, %d refused, want %d and 4", stored, refused, count-4)
 		}
 		told := field(response, "errors").List()
 		var got []string
@@ -76,7 +78,7 @@ func TestATypedUploadStoresTheGoodEventsAndNamesTheFieldsOfTheBad(t *testing.T) 
 			}
 			got = append(got, fmt.Sprint(field(told.Get(i).Message(), "index").Uint(), " ", of))
 		}
-		if want := "1000 event, 2000 key, 3000 "; strings.Join(got, ", ") != want {
+		if want := "1000 event, 2000 key, 2500 order_cancelled.order_id, 3000 "; strings.Join(got, ", ") != want {
 			t.Errorf("refused %q, want %q", got, want)
 		}
 	})
@@ -85,7 +87,9 @@ func TestATypedUploadStoresTheGoodEventsAndNamesTheFieldsOfTheBad(t *testing.T) 
 func TestATypedSubscriberGetsWhatAnyoneElseIsToldOfWithATimeInMilliseconds(t *testing.T) {
 	each(t, func(t *testing.T, leat *client) {
 		subscribe := orders(t).Methods().ByName("Subscribe")
-		if _, err := leat.Publish(within(t), shipped("or_1")); err != nil {
+		precise := shipped("or_1")
+		precise.Event.Time = &timestamppb.Timestamp{Seconds: 1, Nanos: 2_000_003}
+		if _, err := leat.Publish(within(t), precise); err != nil {
 			t.Fatal(err)
 		}
 		stream, err := leat.conn.NewStream(within(t), &grpcgo.StreamDesc{ServerStreams: true}, "/orders.v1.OrdersService/Subscribe")
