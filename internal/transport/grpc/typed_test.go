@@ -104,17 +104,18 @@ func TestATypedSubscriberGetsWhatAnyoneElseIsToldOfWithATimeInMilliseconds(t *te
 		if err := stream.CloseSend(); err != nil {
 			t.Fatal(err)
 		}
-		got := dynamicpb.NewMessage(subscribe.Output())
-		if err := stream.RecvMsg(got); err != nil {
-			t.Fatal(err)
-		}
-		at := got.Get(subscribe.Output().Fields().ByName("time")).Message()
-		if nanos := at.Get(at.Descriptor().Fields().ByName("nanos")).Int(); nanos%1e6 != 0 {
-			t.Errorf("the time has %d ns, want whole milliseconds as on every other wire", nanos)
-		}
-		event := got.WhichOneof(subscribe.Output().Oneofs().ByName("event"))
-		if event == nil || event.Name() != "order_shipped" {
-			t.Errorf("got %v, want order_shipped", got)
+		for _, want := range []protoreflect.Name{"order_shipped", "leat_live"} {
+			got := dynamicpb.NewMessage(subscribe.Output())
+			if err := stream.RecvMsg(got); err != nil {
+				t.Fatal(err)
+			}
+			at := got.Get(subscribe.Output().Fields().ByName("time")).Message()
+			if nanos := at.Get(at.Descriptor().Fields().ByName("nanos")).Int(); nanos%1e6 != 0 {
+				t.Errorf("the time of %s has %d ns, want whole milliseconds as on every other wire", want, nanos)
+			}
+			if event := got.WhichOneof(subscribe.Output().Oneofs().ByName("event")); event == nil || event.Name() != want {
+				t.Errorf("got %v, want %s", got, want)
+			}
 		}
 	})
 }
