@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -29,18 +30,37 @@ func typedWire(name string, public bool) Wire {
 		return s.GRPC
 	}
 	return Wire{name, func(ctx context.Context, s *Server, sub Subscription, dial Dial) (Reader, error) {
-		service, err := reflected(ctx, address(s), sub.Stream)
+		service, err := reflectedOnce(ctx, s, address(s), sub.Stream)
 		if err != nil {
 			return nil, err
 		}
 		return subscribeTyped(ctx, address(s), service, sub, dial)
 	}, func(ctx context.Context, s *Server, stream, key, eventType, data string) (string, error) {
-		service, err := reflected(ctx, address(s), stream)
+		service, err := reflectedOnce(ctx, s, address(s), stream)
 		if err != nil {
 			return "", err
 		}
 		return publishTyped(ctx, address(s), service, Event{Stream: stream, Key: key, Type: eventType, Data: data})
 	}}
+}
+
+// known are services by knownService: a storm of clients is to subscribe, not to reflect.
+var known sync.Map
+
+type knownService struct {
+	server *Server
+	stream string
+}
+
+func reflectedOnce(ctx context.Context, s *Server, address, stream string) (protoreflect.ServiceDescriptor, error) {
+	if service, ok := known.Load(knownService{s, stream}); ok {
+		return service.(protoreflect.ServiceDescriptor), nil
+	}
+	service, err := reflected(ctx, address, stream)
+	if err == nil {
+		known.Store(knownService{s, stream}, service)
+	}
+	return service, err
 }
 
 // reflected gives the typed service of a stream as reflection describes it.
@@ -86,11 +106,11 @@ func reflected(ctx context.Context, address, stream string) (protoreflect.Servic
 // typedName is that of a stream's typed service.
 func typedName(stream string) string {
 	words := strings.Split(stream, "-")
-	name := strings.Join(words, "_") + ".v1."
+	var name strings.Builder
 	for _, word := range words {
-		name += strings.ToUpper(word[:1]) + word[1:]
+		name.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
-	return name + "Service"
+	return strings.Join(words, "_") + ".v1." + name.String() + "Service"
 }
 
 func subscribeTyped(ctx context.Context, address string, service protoreflect.ServiceDescriptor, sub Subscription, dial Dial) (Reader, error) {

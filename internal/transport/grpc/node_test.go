@@ -33,7 +33,7 @@ streams:
     durability: memory
     events:
       order.shipped: { schema: { type: object, required: [orderId], properties: { orderId: { type: string } } } }
-      order.cancelled: { schema: { type: object, required: [orderId], properties: { orderId: { type: string } } } }
+      order.cancelled: { schema: { type: object, required: [orderId], properties: { orderId: { type: string, maxLength: 100 } } } }
   rooms:
     key: path
     durability: memory
