@@ -123,6 +123,9 @@ func TestRepliesGoToTheSenderAndPublicationsToEveryone(t *testing.T) {
 		})
 		var everyone []*wiretest.Client
 		for _, w := range wiretest.Wires() {
+			if w.Typed() {
+				continue // an event is known by its field there, message_received, which can be of other names too
+			}
 			everyone = append(everyone, w.Open(t, s, wiretest.Subscription{Stream: "chat", Key: "hall"}))
 		}
 		talk := c.Open(t, s, "chat", "hall")

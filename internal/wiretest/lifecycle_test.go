@@ -32,6 +32,8 @@ func TestABackendHearsOfEachSubscriptionOnce(t *testing.T) {
 				switch {
 				case w.WebSocket():
 					source = "/ws/chat"
+				case w.Typed():
+					source = "/chat.v1.ChatService/Subscribe"
 				case w.GRPC():
 					source = "/leat.v1.StreamService/Subscribe"
 				case !w.HTTP():
