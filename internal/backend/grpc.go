@@ -112,7 +112,12 @@ func (g *overGRPC) forward(ctx context.Context, c Command) (Answer, error) {
 	case response := <-answered:
 		return answerOfResponse(response)
 	case <-call.ended:
-		return Answer{}, endedBefore(call.err)
+		select {
+		case response := <-answered: // both had come, and select picks either
+			return answerOfResponse(response)
+		default:
+			return Answer{}, endedBefore(call.err)
+		}
 	case <-ctx.Done():
 		return Answer{}, late(g.timeout).Because(ctx.Err())
 	}
@@ -121,14 +126,22 @@ func (g *overGRPC) forward(ctx context.Context, c Command) (Answer, error) {
 // endedBefore is the problem of a command whose call has ended before its answer.
 func endedBefore(err error) error {
 	if status.Code(err) == codes.Unimplemented {
-		return problem.New(problem.BackendFailed, "the backend has not handled the command: nothing at its address serves "+
-			"leat.backend.v1.BackendService").Because(err)
+		return notServed(err)
 	}
 	return problem.New(problem.BackendFailed, "the backend has ended the call that carries commands, before its answer; "+
 		"it may have handled the command").Because(err)
 }
 
+// notServed is the problem of a command to an address where no backend is, but another service.
+func notServed(err error) error {
+	return problem.New(problem.BackendFailed, "the backend has not handled the command: nothing at its address serves "+
+		"leat.backend.v1.BackendService").Because(err)
+}
+
 func (g *overGRPC) unreachable(err error) error {
+	if status.Code(err) == codes.Unimplemented { // the call ended before the command was taken
+		return notServed(err)
+	}
 	return problem.New(problem.BackendUnavailable, "the backend cannot be reached; the command was not sent: send it again").Because(err)
 }
 

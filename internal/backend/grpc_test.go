@@ -278,3 +278,48 @@ func TestABackendThatReadsNothingHoldsUpNobodyForLongerThanItsTimeout(t *testing
 	senders.Wait()
 	close(read)
 }
+
+func TestAnAnswerOverGRPCCountsThoughTheCallEndsRightAfterIt(t *testing.T) {
+	var answered sync.Map
+	h := serveGRPC(t, func(s carrying) error {
+		r, err := s.Recv()
+		if err != nil {
+			return err
+		}
+		answered.Store(string(r.GetData()), true)
+		return s.Send(&backendv1.HandleResponse{Id: r.GetId()})
+	})
+	for i := range 5000 { // which of the two the sender sees first is chance
+		text := fmt.Sprint(i)
+		_, err := h.says(t, text)
+		// A command may also come too late for the call before; such a one the backend has not seen.
+		if _, ok := answered.Load(fmt.Sprintf(`{"text":"%s"}`, text)); ok && err != nil {
+			t.Fatalf("command %d was answered: %v", i, err)
+		}
+	}
+}
+
+func TestABackendThatServesSomethingElseIsNamedToAllWhoSendAtOnce(t *testing.T) {
+	for range 40 { // whether a command is taken before the call ends is chance
+		h := serveGRPC(t, nil)
+		var senders sync.WaitGroup
+		for range 5 {
+			senders.Go(func() {
+				if _, err := h.says(t, "x"); err == nil || !strings.Contains(err.Error(), "leat.backend.v1.BackendService") {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+		senders.Wait()
+	}
+}
+
+func TestGRPCSTellsABackendWithoutTLSNothing(t *testing.T) {
+	url, _ := listenGRPC(t, "127.0.0.1:0", each(func(*backendv1.HandleRequest) *backendv1.HandleResponse {
+		t.Error("it got a command")
+		return &backendv1.HandleResponse{}
+	}))
+	h := newHouse(t, strings.Replace(url, "grpc:", "grpcs:", 1))
+	_, err := h.says(t, "x")
+	wantProblem(t, err, 502, true, "not sent")
+}
