@@ -43,6 +43,13 @@ type Server struct {
 // as clients that keep to it exactly would be thrown out otherwise.
 const keepalivePings = 9 * time.Second
 
+// An idle client is asked as often as a WebSocket's, but has longer for its answer: that comes behind all which a slow one
+// has yet to read, up to 4 MB in the kernel. Who takes nothing is ended by the sender, after hub.SlowAfter.
+const (
+	pingEvery  = 25 * time.Second
+	answerWait = 2 * time.Minute
+)
+
 // maxMessage is where grpc-go stops reading and decompressing. Between the contract's limit and this one, the answer
 // says what would be right; beyond, grpc-go's own says only that it is too much.
 const maxMessage = 4 << 20
@@ -63,7 +70,7 @@ func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, c *contract.Contrac
 		grpcgo.ConnectionTimeout(5*time.Second), // from accept to HTTP/2's preface
 		grpcgo.WaitForHandlers(true),
 		grpcgo.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepalivePings, PermitWithoutStream: true}),
-		grpcgo.KeepaliveParams(keepalive.ServerParameters{Time: 25 * time.Second, Timeout: 10 * time.Second}), // as WebSocket's
+		grpcgo.KeepaliveParams(keepalive.ServerParameters{Time: pingEvery, Timeout: answerWait}),
 		grpcgo.UnaryInterceptor(s.guardUnary),
 		grpcgo.StreamInterceptor(s.guardStream),
 		grpcgo.UnknownServiceHandler(s.unknown),
@@ -88,10 +95,24 @@ func messageLimit(c *contract.Contract) int {
 
 // Serve answers calls on a listener until Stop, and then returns nil; it closes the listener.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.grpc.Serve(l); !errors.Is(err, grpcgo.ErrServerStopped) {
+	if err := s.grpc.Serve(plain{l}); !errors.Is(err, grpcgo.ErrServerStopped) {
 		return err
 	}
 	return nil // stopped before it began
+}
+
+// A plain listener hides from grpc-go that its connections are TCP's: it would set TCP_USER_TIMEOUT to the keepalive's
+// timeout, and the kernel ends a connection so whose client reads all the time, but with a buffer smaller than what is to
+// be sent next (seen after 11 s).
+type plain struct{ net.Listener }
+
+// Accept waits for a connection.
+func (l plain) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return struct{ net.Conn }{conn}, nil
 }
 
 // SetDraining refuses new calls that subscribe or publish from now on, and tells health checks so. It does not end

@@ -214,6 +214,11 @@ func newTrickle(t *testing.T, address string) *trickle {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newTrickleOver(t, conn, address)
+}
+
+func newTrickleOver(t *testing.T, conn net.Conn, address string) *trickle {
+	t.Helper()
 	t.Cleanup(func() { _ = conn.Close() })
 	if err := conn.SetDeadline(time.Now().Add(40 * time.Second)); err != nil {
 		t.Fatal(err)
