@@ -1,11 +1,9 @@
 package leat_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,9 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/leatstream/leat"
 	"github.com/leatstream/leat/client"
-	"github.com/leatstream/leat/contract"
 )
 
 // The backends of docs/backends.md, in each language that is at hand: what they reply and publish, and what they refuse.
@@ -87,21 +83,7 @@ func startBackend(t *testing.T, address string, command []string) {
 // useBackend serves the contract, and sends commands as a client of the page would.
 func useBackend(t *testing.T, text string) {
 	t.Helper()
-	c, err := contract.Parse("leat.yaml", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := leat.Open(context.Background(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	front := httptest.NewServer(server.Handler())
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-		front.Close()
-	})
+	_, front := open(t, text)
 	sender, err := client.New(front.URL)
 	if err != nil {
 		t.Fatal(err)

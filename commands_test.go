@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/leatstream/leat"
-	"github.com/leatstream/leat/contract"
 )
 
 const salonText = `
@@ -30,21 +29,7 @@ streams:
 // newSalon serves a chat whose commands this program handles.
 func newSalon(t *testing.T, handle leat.CommandHandler) (*leat.Server, *httptest.Server) {
 	t.Helper()
-	c, err := contract.Parse("leat.yaml", []byte(salonText))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := leat.Open(context.Background(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	front := httptest.NewServer(server.Handler())
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-		front.Close()
-	})
+	server, front := open(t, salonText)
 	if handle != nil {
 		if err := server.HandleCommand("chat", "sendMessage", handle); err != nil {
 			t.Fatal(err)

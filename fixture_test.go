@@ -26,7 +26,13 @@ streams:
 // newHouse serves a stream of rooms and one without keys.
 func newHouse(t *testing.T, options ...leat.Option) (*leat.Server, *httptest.Server) {
 	t.Helper()
-	c, err := contract.Parse("leat.yaml", []byte(houseText))
+	return open(t, houseText, options...)
+}
+
+// open serves a contract until the test is over.
+func open(t *testing.T, text string, options ...leat.Option) (*leat.Server, *httptest.Server) {
+	t.Helper()
+	c, err := contract.Parse("leat.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,16 +29,7 @@ func newPublishCommand() *cobra.Command {
 	server := addServerFlag(cmd)
 	cmd.Flags().StringVar(&key, "key", "", "the event's `KEY`, on a stream whose contract says \"key: path\"")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if cmd.Flags().Changed("key") {
-			if _, err := event.ParseKey(key); err != nil {
-				return &exitError{exitUsage, fmt.Errorf("--key: %w", err)}
-			}
-		}
-		c, err := newClient(*server)
-		if err != nil {
-			return err
-		}
-		data, err := inputData(cmd, "event", args[2:])
+		c, data, err := prepare(cmd, *server, key, "event", args[2:])
 		if err != nil {
 			return err
 		}
@@ -53,6 +44,21 @@ func newPublishCommand() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// prepare checks what is sent to a stream, an event or a command, before a server is asked.
+func prepare(cmd *cobra.Command, server, key, of string, args []string) (*client.Client, json.RawMessage, error) {
+	if cmd.Flags().Changed("key") {
+		if _, err := event.ParseKey(key); err != nil {
+			return nil, nil, &exitError{exitUsage, fmt.Errorf("--key: %w", err)}
+		}
+	}
+	c, err := newClient(server)
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := inputData(cmd, of, args)
+	return c, data, err
 }
 
 // maxInput bounds what is read from standard input; the server says what an event may have.

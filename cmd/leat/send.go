@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/leatstream/leat/client"
-	"github.com/leatstream/leat/event"
 	"github.com/spf13/cobra"
 )
 
@@ -26,16 +25,7 @@ func newSendCommand() *cobra.Command {
 	cmd.Flags().StringVar(&key, "key", "", "the `KEY` it is about, such as a room")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print replies as JSON objects with type and data")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if cmd.Flags().Changed("key") {
-			if _, err := event.ParseKey(key); err != nil {
-				return &exitError{exitUsage, fmt.Errorf("--key: %w", err)}
-			}
-		}
-		c, err := newClient(*server)
-		if err != nil {
-			return err
-		}
-		data, err := inputData(cmd, "command", args[2:])
+		c, data, err := prepare(cmd, *server, key, "command", args[2:])
 		if err != nil {
 			return err
 		}
