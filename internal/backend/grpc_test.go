@@ -259,6 +259,9 @@ func TestAnAnswerThatIsLateOrNobodysIsDropped(t *testing.T) {
 	if got := h.stored(t); len(got) != 1 {
 		t.Errorf("stored is %q, want what answers the second command", got)
 	}
+	if n := strings.Count(h.lines.String(), "reaches nobody"); n < 2 { // the two that came before the answer, for certain
+		t.Errorf("%d responses that reach nobody are in the log", n)
+	}
 }
 
 func TestABackendThatReadsNothingHoldsUpNobodyForLongerThanItsTimeout(t *testing.T) {

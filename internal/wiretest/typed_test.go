@@ -36,10 +36,20 @@ func TestTheProtoOfAStreamIsServedUnderItsNameAndItsImportPath(t *testing.T) {
 
 func TestWhatNoFieldCanHoldIsRefusedWhileTheStreamOffersGRPC(t *testing.T) {
 	t.Parallel()
-	s := wiretest.Start(t, wiretest.Orders)
+	s := wiretest.Start(t, wiretest.Orders+`
+  counters:
+    durability: memory
+    commands: { add: { schema: { type: object, properties: { n: { type: integer } } } } }
+    events: { added: { schema: { type: object } } }
+    backend: { url: "http://127.0.0.1:1" }
+`)
 	const event = `{"type":"order.shipped","data":{"orderId":"a","n":9223372036854775808}}`
 	if status, text := s.Post("/events/orders", "application/json", event); status != 422 || !strings.Contains(text, `"/data/n"`) {
 		t.Errorf("an integer beyond int64: %d %s, want 422 at /data/n", status, text)
+	}
+	const command = `{"type":"add","data":{"n":9223372036854775808}}`
+	if status, text := s.Post("/commands/counters", "application/json", command); status != 422 || !strings.Contains(text, `"/data/n"`) {
+		t.Errorf("a command with an integer beyond int64: %d %s, want 422 at /data/n", status, text)
 	}
 	if status, text := s.Post("/events/ssewire", "application/json", `{"type":"tick","data":1e400}`); status != 201 {
 		t.Errorf("a number beyond a double on a stream without gRPC: %d %s, want 201", status, text)

@@ -78,14 +78,15 @@ type pinger struct {
 	mu     sync.Mutex // guards writing to framer
 	framer *http2.Framer
 
-	over   chan struct{} // closed at the end of what the server sends; the fields below are the reader's until then
-	acks   int
-	goAway *http2.GoAwayFrame
+	greeted chan struct{} // closed when the server's settings have come
+	over    chan struct{} // closed at the end of what the server sends; the fields below are the reader's until then
+	acks    int
+	goAway  *http2.GoAwayFrame
 }
 
 func newPinger(t *testing.T, conn net.Conn) *pinger {
 	t.Helper()
-	p := &pinger{framer: http2.NewFramer(conn, conn), over: make(chan struct{})}
+	p := &pinger{framer: http2.NewFramer(conn, conn), greeted: make(chan struct{}), over: make(chan struct{})}
 	go p.read()
 	if _, err := conn.Write([]byte(http2.ClientPreface)); err != nil {
 		t.Fatal(err)
@@ -108,6 +109,7 @@ func (p *pinger) read() {
 		switch frame := frame.(type) {
 		case *http2.SettingsFrame:
 			if !frame.IsAck() {
+				close(p.greeted)
 				p.write(p.framer.WriteSettingsAck)
 			}
 		case *http2.PingFrame:

@@ -1,6 +1,7 @@
 package grpc_test
 
 import (
+	"log/slog"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -8,8 +9,12 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+	"golang.org/x/sys/unix"
 
+	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/internal/hub"
+	"github.com/leatstream/leat/internal/transport/grpc"
+	"github.com/leatstream/leat/internal/typed"
 )
 
 // A sipping connection gives a little at a time, at long intervals, while it is slow.
@@ -72,4 +77,54 @@ func TestAClientThatReadsLittleByLittleIsNotEnded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The test above would not see a limit of minutes: no limit is what is right.
+func TestTheKernelIsToldNoTimeForBytesThatAreNotTaken(t *testing.T) {
+	kept := &keeping{Listener: listen(t)}
+	server := grpc.New(nil, nil, nil, &contract.Contract{}, new(typed.API), slog.New(slog.DiscardHandler))
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(kept) }()
+	defer func() {
+		server.Stop(t.Context())
+		<-served
+	}()
+	conn, err := net.Dial("tcp", kept.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	p := newPinger(t, conn)
+	select {
+	case <-p.greeted:
+	case <-p.over:
+		t.Fatal("the server has not greeted")
+	}
+	raw, err := kept.conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) {
+		if ms, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT); err != nil || ms != 0 {
+			t.Errorf("TCP_USER_TIMEOUT is %d ms, %v", ms, err)
+		}
+	}); err != nil {
+		t.Error(err)
+	}
+	_ = conn.Close()
+	<-p.over
+}
+
+// A keeping listener remembers the connection that it has accepted.
+type keeping struct {
+	net.Listener
+	conn *net.TCPConn
+}
+
+func (k *keeping) Accept() (net.Conn, error) {
+	conn, err := k.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		k.conn = tcp
+	}
+	return conn, err
 }
