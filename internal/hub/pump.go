@@ -198,14 +198,14 @@ func (p *pump) move(s *Subscriber) (bug error) {
 // matter of one write.
 func (p *pump) collect(s *Subscriber) (Batch, taken, bool) {
 	st, l := s.stream, &p.last
-	if l.stream == st && l.from == s.at && l.resets == s.resets && l.format == s.format.Name && s.all() && st.moved.Load() == l.moved && !s.liveDue && !s.diverted() {
+	if l.stream == st && l.from == s.at && l.resets == s.resets && l.format == s.format.Name && s.all() && st.moved.Load() == l.moved && !s.liveDue && !s.interrupted() {
 		s.at = l.to
 		return l.batch, l.taken, true
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	t := &st.tail
-	if s.diverted() || s.gap != nil || s.liveDue || st.reset != s.resets || s.at < t.base || !t.started {
+	if s.interrupted() || s.gap != nil || s.liveDue || st.reset != s.resets || s.at < t.base || !t.started {
 		return Batch{}, taken{}, false
 	}
 	*l = stretch{from: s.at, moved: st.moved.Load(), resets: s.resets, batch: Batch{Frames: l.batch.Frames[:0], Made: &l.made}}
