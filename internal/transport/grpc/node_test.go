@@ -167,7 +167,7 @@ func dial(t testing.TB, n *node, address string, options ...grpcgo.DialOption) *
 
 // within bounds a test's calls, so that a hang fails with a status rather than the whole run.
 func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -80,7 +80,8 @@ func TestForeignClientsThatStallAreEndedInTimeAndDelayNobody(t *testing.T) {
 			defer ticks.Stop()
 			for n.gone(t) < 2 {
 				<-ticks.C
-				// The kernel's window probes, each after twice the time, can still move a little after 12.6 s.
+				// Over net/http it can take three times as long: a socket that is as good as full takes the rest of a piece
+				// when a write is tried again, and net/http gives up when a try has moved no byte at all (seen: 26 s).
 				if publish(); time.Since(filled) > 3*hub.SlowAfter {
 					t.Fatalf("%v of 2 ended after %v", n.gone(t), time.Since(filled))
 				}
@@ -220,7 +221,7 @@ func newTrickle(t *testing.T, address string) *trickle {
 func newTrickleOver(t *testing.T, conn net.Conn, address string) *trickle {
 	t.Helper()
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(40 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	request, err := proto.Marshal(&leatv1.SubscribeRequest{Stream: "large"})
