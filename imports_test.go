@@ -31,6 +31,7 @@ var floors = map[string]int{
 	"internal/hub":                 2,
 	"internal/ingest":              2,
 	"internal/backend":             2,
+	"internal/lint":                2,
 	"internal/typed":               2,
 	"internal/transport/socket":    3,
 	"internal/transport/sse":       3,
