@@ -40,7 +40,7 @@ func last(all []string) string {
 // set makes a set of words.
 func set(names string) map[string]bool {
 	all := map[string]bool{}
-	for _, name := range strings.FieldsSeq(names) {
+	for name := range strings.FieldsSeq(names) {
 		all[name] = true
 	}
 	return all
