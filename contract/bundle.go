@@ -12,7 +12,7 @@ import (
 )
 
 // A Bundle is a schema that refers to nothing but its own definitions: every $ref in it, and in them, is
-// "#/$defs/NAME". $id, $anchor, $schema and $defs are left out. In place of a $dynamicRef, which means another schema
+// "#/$defs/NAME", or "#" for the schema itself. $id, $anchor, $schema and $defs are left out. In place of a $dynamicRef, which means another schema
 // from wherever one comes, stands a $comment, so that any value will do there.
 type Bundle struct {
 	JSON        []byte       // without the definitions
@@ -43,7 +43,7 @@ func newBundler(l *library, declared []declaration) *bundler {
 
 // bundle is for a schema that has compiled: each of its references leads somewhere.
 func (b *bundler) bundle(d declaration) Bundle {
-	w := &bundling{bundler: b, found: []*value{}}
+	w := &bundling{bundler: b, root: d.schema}
 	text := w.schema(nil, d.schema)
 	bundle := Bundle{JSON: text}
 	for i := 0; i < len(w.found); i++ { //nolint:intrange // writing one finds more of them
@@ -55,6 +55,7 @@ func (b *bundler) bundle(d declaration) Bundle {
 // A bundling is one bundle being written.
 type bundling struct {
 	*bundler
+	root  *value
 	found []*value // the definitions
 }
 
@@ -116,6 +117,9 @@ func (w *bundling) ref(dst []byte, ref *value) []byte {
 	target := w.library.targets[ref]
 	if target == nil { // a part of JSON Schema itself, which the validator brings
 		return append(dst, `"type":["object","boolean"],"$comment":"a schema of JSON Schema 2020-12"`...)
+	}
+	if target == w.root {
+		return append(dst, `"$ref":"#"`...)
 	}
 	if !slices.Contains(w.found, target) {
 		w.found = append(w.found, target)

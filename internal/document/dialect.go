@@ -11,6 +11,7 @@ import (
 // then stands in the extension, for those who read it.
 func inOpenAPI30(schema any) any {
 	var d dialect30
+	schema = withItems(schema)
 	out := d.schema(schema)
 	if o, ok := out.(Object); ok && d.lossy {
 		if o.Has("$ref") {
@@ -43,14 +44,13 @@ func (d *dialect30) schema(schema any) any {
 		switch {
 		case m.Name == "$ref":
 			out.Set("$ref", m.Value)
-		case m.Name == "required" && len(list(m.Value)) == 0, m.Name == "enum" && o.Has("const"):
+		case m.Name == "required" && len(list(m.Value)) == 0, m.Name == "enum" && o.Has("const"), outdone(o, m):
 		case same30[m.Name]:
 			d.keyword(&out, m)
 		default:
 			d.translate(&out, o, m)
 		}
 	}
-	d.types(&out, o)
 	d.arrays(&out, o)
 	d.members(&out, o)
 	return out
@@ -76,12 +76,7 @@ func besideRef(o Object) Object {
 // take less, and a oneOf too.
 func (d *dialect30) keyword(out *Object, m Member[any]) {
 	var inner dialect30
-	value := within(m.Name, m.Value, func(_ string, value any) any { return value }, func(schema any) any {
-		if m.Name == "additionalProperties" && (schema == true || schema == false) {
-			return schema
-		}
-		return inner.schema(schema)
-	})
+	value := within(m, inner.schema)
 	d.lossy = d.lossy || inner.lossy
 	switch {
 	case m.Name == "not" && inner.lossy:
@@ -120,10 +115,18 @@ func (d *dialect30) translate(out *Object, o Object, m Member[any]) {
 			out.Set(inclusive, m.Value)
 			out.Set(m.Name, true)
 		}
-	case "type", "prefixItems", "patternProperties", "$comment": // "type" is for types, and so on
+	case "type":
+		d.types(out, o)
+	case "prefixItems", "patternProperties", "$comment": // for arrays and members
 	default:
 		d.lossy = true
 	}
+}
+
+// outdone tells whether a bound says no more than the exclusive one beside it.
+func outdone(o Object, m Member[any]) bool {
+	exclusive, has := o.Get(map[string]string{"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}[m.Name])
+	return has && !stricter(m.Name, m.Value, exclusive)
 }
 
 // stricter tells whether an inclusive bound refuses the exclusive one's own value too.
@@ -198,13 +201,13 @@ func (d *dialect30) arrays(out *Object, o Object) {
 	d.lossy = true
 	rest, limited := o.Get("items")
 	switch {
-	case limited && rest == false:
-		out.Set("items", object("anyOf", d.all(list(prefix))))
+	case limited && isNever(rest):
+		out.Set("items", anyOf(d.all(list(prefix))))
 		if !out.Has("maxItems") {
 			out.Set("maxItems", len(list(prefix)))
 		}
 	case limited:
-		out.Set("items", object("anyOf", d.all(append(slices.Clone(list(prefix)), rest))))
+		out.Set("items", anyOf(d.all(append(slices.Clone(list(prefix)), rest))))
 	default:
 		out.Set("items", Object{})
 	}
@@ -229,7 +232,22 @@ func (d *dialect30) members(out *Object, o Object) {
 	if others != false {
 		all = append(all, others)
 	}
-	out.Set("additionalProperties", object("anyOf", d.all(all)))
+	out.Set("additionalProperties", anyOf(d.all(all)))
+}
+
+// anyOf asks for one of the schemas.
+func anyOf(schemas []any) any {
+	if len(schemas) == 1 {
+		return schemas[0]
+	}
+	return object("anyOf", schemas)
+}
+
+// isNever knows the schema that takes nothing, as asObject writes it.
+func isNever(schema any) bool {
+	o, _ := schema.(Object)
+	not, _ := mustGet(o, "not").(Object)
+	return len(o) == 1 && not != nil && len(not) == 0
 }
 
 func (d *dialect30) all(schemas []any) []any {

@@ -102,9 +102,9 @@ func appendBlock(dst []byte, text string, indent int) []byte {
 
 var (
 	// plainText and plainName need no quotes in any version of YAML, unless they are a word of wordText.
-	plainText = regexp.MustCompile(`^[A-Za-z/$][A-Za-z0-9_./$()'",; -]*$`)
-	plainName = regexp.MustCompile(`^[A-Za-z/$][A-Za-z0-9_./${}-]*$`)
-	webText   = regexp.MustCompile(`^https?://[A-Za-z0-9:._~/%-]*[A-Za-z0-9/]$`)
+	plainText = regexp.MustCompile(`^[A-Za-z/$]([!-~]|[ -~]*[!-~])?$`)
+	notPlain  = regexp.MustCompile(`: | #|:$`)
+	plainName = regexp.MustCompile(`^[A-Za-z/$][A-Za-z0-9_./${}+-]*$`)
 	wordText  = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|true|false|null)$`)
 	// blockText is of more than one line, none of which begins or ends with white space.
 	blockText = regexp.MustCompile(`^[!-~]([ -~]*[!-~])?\n(([!-~]([ -~]*[!-~])?)?\n)*([!-~]([ -~]*[!-~])?\n?|\n)?$`)
@@ -112,7 +112,7 @@ var (
 
 // yamlText gives a text as it is where that is safe, else in the quotes of JSON, which YAML has too.
 func yamlText(text string, value bool) string {
-	plain := plainName.MatchString(text) || value && (plainText.MatchString(text) && !strings.HasSuffix(text, " ") || webText.MatchString(text))
+	plain := plainName.MatchString(text) || value && plainText.MatchString(text) && !notPlain.MatchString(text)
 	if plain && !wordText.MatchString(text) {
 		return text
 	}
