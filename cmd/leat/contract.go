@@ -13,7 +13,7 @@ func newContractCommand() *cobra.Command {
 		Use:     "contract",
 		Short:   "Work with contract files",
 		Example: "  leat contract check orders.yaml",
-	}, newContractCheckCommand(), newContractLockCommand(), newContractExportCommand())
+	}, newContractCheckCommand(), newContractLockCommand(), newContractExportCommand(), newContractImportCommand())
 }
 
 func newContractCheckCommand() *cobra.Command {
@@ -27,7 +27,7 @@ func newContractCheckCommand() *cobra.Command {
 			"  leat contract check orders.yaml",
 		Args: checkArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := loadContract(contractFile(args))
+			c, err := loadContract(cmd, contractFile(args))
 			if err != nil {
 				return err
 			}
@@ -57,8 +57,8 @@ func contractFile(args []string) string {
 	return "leat.yaml"
 }
 
-func loadContract(file string) (*contract.Contract, error) {
-	c, err := contract.Load(file)
+func loadContract(cmd *cobra.Command, file string) (*contract.Contract, error) {
+	c, err := readContract(cmd, file)
 	if err != nil {
 		return nil, &exitError{exitContract, err}
 	}

@@ -37,7 +37,7 @@ func newExportOpenAPICommand() *cobra.Command {
 		if err != nil {
 			return usageError(cmd, "--version: %v", err)
 		}
-		c, err := loadContract(contractFile(args))
+		c, err := loadContract(cmd, contractFile(args))
 		if err != nil {
 			return err
 		}

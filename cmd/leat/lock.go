@@ -19,7 +19,7 @@ func newContractLockCommand() *cobra.Command {
 			"  leat contract lock orders.yaml",
 		Args: checkArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := loadContract(contractFile(args))
+			c, err := loadContract(cmd, contractFile(args))
 			if err != nil {
 				return err
 			}

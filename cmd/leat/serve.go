@@ -36,7 +36,7 @@ func newServeCommand() *cobra.Command {
 			for _, warning := range loaded.Warnings {
 				logger.Warn(warning)
 			}
-			c, err := loadContract(contractFile(args))
+			c, err := loadContract(cmd, contractFile(args))
 			if len(args) == 0 && errors.Is(err, fs.ErrNotExist) {
 				return &exitError{exitContract, fmt.Errorf("there is no %s in this folder: name a contract (leat serve CONTRACT), "+
 					"or see one at work with: leat demo", contractFile(nil))}

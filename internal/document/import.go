@@ -1,10 +1,11 @@
 package document
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/leatstream/leat/contract"
@@ -46,7 +47,7 @@ func Import(file string, text []byte) (*Imported, error) {
 		return nil, contract.Errors{root.Error("this is no OpenAPI and no AsyncAPI document: it has neither openapi nor asyncapi at its top")}
 	}
 	if len(im.streams) == 0 {
-		return nil, contract.Errors(append([]contract.Error{root.Error("the document has no streams: %s", im.nothing)}, im.skipped...))
+		return nil, append(contract.Errors{root.Error("the document has no streams: %s", im.nothing)}, inOrder(im.skipped)...)
 	}
 	return im.contract()
 }
@@ -65,11 +66,10 @@ type importer struct {
 
 // An importedStream becomes a stream of the contract.
 type importedStream struct {
-	at                  contract.Tree
-	name                string
-	fields              Object // all but events and commands
-	events, commands    []*importedType
-	eventsAt, backendAt contract.Tree
+	at               contract.Tree
+	name             string
+	fields           Object // all but events and commands
+	events, commands []*importedType
 }
 
 // An importedType becomes a type of event or command.
@@ -93,7 +93,7 @@ func (im *importer) contract() (*Imported, error) {
 	for _, s := range im.streams {
 		o := s.fields
 		if len(s.commands) > 0 && !o.Has("backend") {
-			address := fmt.Sprintf("${%s_BACKEND:-http://127.0.0.1:8090/%s}", strings.ToUpper(strings.ReplaceAll(s.name, "-", "_")), s.name)
+			address := backendAddress(s.name)
 			o.Set("backend", object("url", address))
 			im.skip(s.at, "commands need a backend, whose address no such document tells: it is %s", address)
 		}
@@ -114,7 +114,21 @@ func (im *importer) contract() (*Imported, error) {
 		}
 		return nil, err
 	}
-	return &Imported{YAML: text, Skipped: im.skipped}, nil
+	return &Imported{YAML: text, Skipped: inOrder(im.skipped)}, nil
+}
+
+// backendAddress leaves it to the environment: it is in no document.
+func backendAddress(stream string) string {
+	variable := strings.ToUpper(strings.ReplaceAll(stream, "-", "_")) + "_BACKEND"
+	return "${" + variable + ":-http://127.0.0.1:8090/" + stream + "}"
+}
+
+// inOrder sorts by place, and tells each thing once: many types can lead to one schema.
+func inOrder(all []contract.Error) []contract.Error {
+	slices.SortStableFunc(all, func(a, b contract.Error) int {
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col, strings.Compare(a.Text, b.Text))
+	})
+	return slices.Compact(all)
 }
 
 // declare writes the types of a stream as a contract does.
@@ -193,7 +207,7 @@ func (im *importer) refusal(s *importedStream, t *importedType) string {
 		o.Set("examples", t.examples)
 	}
 	stream := object("events", object(t.name, literal(o)))
-	if key, has := s.fields.Get("key"); has && key != "path" && !isAmong(s.commands, t) {
+	if key, has := s.fields.Get("key"); has && key != "path" && !slices.Contains(s.commands, t) {
 		stream.Set("key", key)
 	}
 	text, err := YAML(object("leat", 1, "info", object("title", "A title", "version", "1.0.0"), "streams", object("s", stream)))
@@ -206,15 +220,6 @@ func (im *importer) refusal(s *importedStream, t *importedType) string {
 		return strings.TrimPrefix(wrong[0].Text, `stream "s": event "`+t.name+`": `)
 	}
 	return ""
-}
-
-func isAmong(all []*importedType, t *importedType) bool {
-	for _, one := range all {
-		if one == t {
-			return true
-		}
-	}
-	return false
 }
 
 // A place is a part of a document, with the document that a # in it means.

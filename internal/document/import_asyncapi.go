@@ -59,7 +59,7 @@ func (im *importer) channel(at contract.Tree, channel place, second bool) {
 		return
 	}
 	s.name = im.names.take(name)
-	im.key(s, channel, nil, inAddress)
+	im.key(s, channel, inAddress)
 	if bindings := channel.Get("bindings"); bindings.Exists() {
 		im.skip(bindings, "bindings of channel %s are not carried over: every stream is on Server-Sent Events, WebSocket and gRPC", at.Name())
 	}
@@ -97,7 +97,7 @@ func (im *importer) messages(s *importedStream, channel place) {
 func (im *importer) secondMessages(s *importedStream, channel place) {
 	for _, direction := range []string{"subscribe", "publish"} {
 		operation := channel.Get(direction)
-		if text := operation.Get("summary").String(); text != "" && !s.fields.Has("summary") {
+		if text := operation.Get("summary").String(); text != "" && direction == "subscribe" {
 			s.fields.Set("summary", text)
 		}
 		message := im.resolve(channel.of(operation.Get("message")))

@@ -9,7 +9,7 @@ import (
 	"github.com/leatstream/leat/event"
 )
 
-// A described event is one that a document tells something of: its type, its data's schema, examples.
+// An eventSource gathers what a document tells of the events of one stream.
 type eventSource struct {
 	names    []string         // in the order in which they were met
 	schemas  map[string]place // of the data, by type
@@ -17,13 +17,12 @@ type eventSource struct {
 	of       map[string]place // where a type is described
 	rest     place            // the schema of the data of types that have none of their own
 	whole    place            // of the event around the data
-	told     contract.Tree    // where the names stand
 }
 
 // eventTypes makes out the types of an operation's events: from the branches of the schema, from the parameter
 // eventTypes, and from the examples.
 func (im *importer) eventTypes(op, media place, parameters []place) []*importedType {
-	e := &eventSource{schemas: map[string]place{}, examples: map[string][]any{}, of: map[string]place{}, told: media.Tree}
+	e := &eventSource{schemas: map[string]place{}, examples: map[string][]any{}, of: map[string]place{}}
 	schema := media.of(media.Get("itemSchema")) // OpenAPI 3.2
 	if !schema.Exists() {
 		schema = media.of(media.Get("schema"))
@@ -76,7 +75,7 @@ func (im *importer) typesOf(e *eventSource, media place) []*importedType {
 		case e.rest.Exists():
 			t.schema = im.schema(e.rest)
 			if e.whole.Exists() { // it is that of any event's data, not this one's
-				t.schema = im.loose(t.schema)
+				t.schema = loose(t.schema)
 				im.skip(media.Tree, "the schema of %s is inferred from that of every event's data", t.name)
 			}
 		default:

@@ -82,7 +82,7 @@ func kindOf(value any) any {
 
 // loose takes out of a schema what an example of another type could break: what is required, and that nothing else can
 // be there.
-func (im *importer) loose(schema any) any {
+func loose(schema any) any {
 	o, ok := schema.(Object)
 	if !ok {
 		return schema

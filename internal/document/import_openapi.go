@@ -1,6 +1,7 @@
 package document
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -24,10 +25,8 @@ func (im *importer) openAPI() {
 			}
 		}
 	}
-	for _, unread := range []string{"webhooks"} {
-		for at := range im.root.Get(unread).Members() {
-			im.skip(at, "webhook %s is no stream", at.Name())
-		}
+	for at := range im.root.Get("webhooks").Members() {
+		im.skip(at, "webhook %s is no stream", at.Name())
 	}
 	if security := im.root.Get("components", "securitySchemes"); security.Exists() {
 		im.skip(security, "security is not carried over: who may do what is a stream's access, and how callers are known is the server's setting")
@@ -76,7 +75,7 @@ func (im *importer) operation(path contract.Tree, item, op place) {
 		im.skip(path, "%s becomes stream %s: there is a %s already", what, s.name, name)
 	}
 	im.describe(s, op)
-	im.key(s, op, parameters, inPath)
+	im.key(s, op, inPath)
 	im.notCarried(op, what, parameters)
 	im.streams = append(im.streams, s)
 }
@@ -119,7 +118,7 @@ func (im *importer) joins(name string, s *importedStream, inPath []string) bool 
 		return false
 	}
 	for i, t := range s.events {
-		if a, _ := marshal(t.schema); t.name != other.events[i].name || string(a) != string(must(marshal(other.events[i].schema))) {
+		if t.name != other.events[i].name || !reflect.DeepEqual(t.schema, other.events[i].schema) {
 			return false
 		}
 	}
@@ -129,14 +128,13 @@ func (im *importer) joins(name string, s *importedStream, inPath []string) bool 
 	return true
 }
 
-func must(text []byte, _ error) []byte { return text }
-
 // nameless are segments of paths that name no stream, where others do.
 var nameless = words("api events event stream streams sse rest public")
 
 // streamNameOf makes a stream's name of a path, and lists the path's parameters.
 func streamNameOf(path, operationID string) (name string, inPath []string) {
 	var named, all []string
+	path, _, _ = strings.Cut(path, "?")
 	for segment := range strings.SplitSeq(path, "/") {
 		if strings.HasPrefix(segment, "{") && strings.HasSuffix(segment, "}") {
 			inPath = append(inPath, strings.Trim(segment, "{}"))
@@ -202,7 +200,7 @@ func (im *importer) describe(s *importedStream, op place) {
 }
 
 // key makes the last parameter of a path the key: what the data has under its name, or the path's own.
-func (im *importer) key(s *importedStream, op place, parameters []place, inPath []string) {
+func (im *importer) key(s *importedStream, op place, inPath []string) {
 	if len(inPath) == 0 {
 		return
 	}
@@ -210,7 +208,6 @@ func (im *importer) key(s *importedStream, op place, parameters []place, inPath 
 	for _, other := range inPath[:len(inPath)-1] {
 		im.skip(op.Tree, "parameter %s of the path is not carried over: a stream has one key, here %s", other, inPath[len(inPath)-1])
 	}
-	_ = parameters
 }
 
 func (im *importer) keyFrom(s *importedStream, parameter string) {
@@ -259,7 +256,7 @@ func (im *importer) ownStream(s *importedStream, from place) {
 		case "commands":
 			s.commands = im.ownTypes(from.of(at))
 		case "backend":
-			address := "${" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_")) + "_BACKEND:-http://127.0.0.1:8090/" + s.name + "}"
+			address := backendAddress(s.name)
 			backend, _ := mustParse(at.JSON()).(Object)
 			s.fields.Set("backend", append(object("url", address), backend...))
 			im.skip(at, "the backend's address is in no document: it is %s", address)

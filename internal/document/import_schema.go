@@ -17,6 +17,10 @@ func (im *importer) schema(p place) any {
 	if len(p.members()) <= 1 { // nothing stands beside a $ref
 		root = im.resolve(p)
 	}
+	if reference := p.Get("$ref"); !root.Exists() && reference.Exists() {
+		im.lost(reference)
+	}
+	c.root = root.Tree
 	out := c.schema(root)
 	o, isObject := out.(Object)
 	if !isObject {
@@ -39,6 +43,7 @@ func (p place) members() []contract.Tree { return slices.Collect(p.Tree.Members(
 // A carrying is a schema on its way, with those that it refers to.
 type carrying struct {
 	*importer
+	root  contract.Tree
 	defs  map[contract.Tree]string // names of what is referred to
 	names names
 	todo  []Member[place]
@@ -179,9 +184,13 @@ func (c *carrying) translate(out *Object, p place) {
 // reference makes a $ref one into the schema's own $defs.
 func (c *carrying) reference(out *Object, p place) {
 	text := p.Get("$ref").String()
-	target := c.resolve(place{p.Tree, p.document, p.file})
-	if !target.Exists() {
-		c.skip(p.Get("$ref"), "$ref %.80q leads nowhere that can be read: it takes anything", text)
+	target := c.resolve(p)
+	switch {
+	case !target.Exists():
+		c.lost(p.Get("$ref"))
+		return
+	case target.Tree == c.root:
+		out.Set("$ref", "#")
 		return
 	}
 	name, known := c.defs[target.Tree]
@@ -192,6 +201,10 @@ func (c *carrying) reference(out *Object, p place) {
 		c.todo = append(c.todo, Member[place]{name, target})
 	}
 	out.Set("$ref", "#/$defs/"+name)
+}
+
+func (im *importer) lost(reference contract.Tree) {
+	im.skip(reference, "$ref %.80q leads nowhere that can be read: it takes anything", reference.String())
 }
 
 var notInName = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
