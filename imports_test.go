@@ -65,7 +65,7 @@ var apart = map[string][]string{
 }
 
 // forTests are packages that only tests import, and that may import everything.
-var forTests = []string{"internal/wiretest", "internal/eventlog/logtest"}
+var forTests = []string{"internal/wiretest", "internal/nodetest", "internal/eventlog/logtest"}
 
 func TestNoPackageImportsAHigherFloor(t *testing.T) {
 	for name, p := range packages(t) {
