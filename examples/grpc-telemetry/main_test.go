@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,7 +17,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/leatstream/leat/contract"
 	telemetryv1 "github.com/leatstream/leat/examples/grpc-telemetry/telemetry/v1"
+	"github.com/leatstream/leat/internal/typed"
 	"github.com/leatstream/leat/internal/wiretest"
 )
 
@@ -165,4 +168,72 @@ func TestAnUploadThatNobodyAnswersSaysSo(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") || out.Len() > 0 {
 		t.Errorf("got %v, printed %q", err, out.String())
 	}
+}
+
+// The code of this client knows nothing of what the contract has become since it was generated.
+func TestAClientThatWasGeneratedBeforeTheContractChangedGoesOn(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"leat.yaml", "leat.yaml.lock"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "leat.yaml" {
+			text = change(t, text)
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(folder)
+	c, err := contract.Load("leat.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := typed.ReadLock("leat.yaml.lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := lock.Assign(c); err != nil || !changed {
+		t.Fatalf("changed %v, error %v", changed, err)
+	}
+	if err := lock.Write("leat.yaml.lock"); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t)
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"-server", s.GRPC, "-rate", "0", "-count", "20"}, &out); err != nil || !strings.Contains(out.String(), "10 stored, 10 refused") ||
+		!strings.Contains(out.String(), "reading has fields that are not in the service that this server makes of its contract: number 4 (battery, which the contract has no more)") {
+		t.Fatalf("got %v and\n%s, want the readings without battery stored", err, out.String())
+	}
+	s.Publish("telemetry", "alarm", `{"device":"d"}`)
+	s.Publish("telemetry", "reading", `{"unit":"K","device":"d","when":"2024-05-01T10:00:00Z","celsius":1}`)
+	var got []*telemetryv1.SubscribeResponse
+	for e := range subscribed(t, s.GRPC) {
+		got = append(got, e)
+	}
+	if len(got) != 12 || got[10].Event != nil || got[10].GetKey() != "d" || got[11].GetReading().GetCelsius() != 1 {
+		t.Errorf("got %v, want 10 readings, an event that this client does not know, and a reading", got)
+	}
+}
+
+// change adds an event type and a property before the others, and removes both an event type and an optional property.
+func change(t *testing.T, text []byte) []byte {
+	t.Helper()
+	contract := string(text)
+	i, j := strings.Index(contract, "      device.restarted:"), strings.Index(contract, "    retention:")
+	contract = contract[:i] + contract[j:]
+	for was, is := range map[string]string{
+		"      reading:\n":     "      alarm: { schema: { type: object, required: [device], properties: { device: { type: string } } } }\n      reading:\n",
+		"            celsius:": "            unit: { enum: [C, K] }\n            celsius:",
+		"            battery: { type: integer, minimum: 0, maximum: 100, description: In percent; left out by devices on mains }\n": "",
+		", battery: 87":               "",
+		"additionalProperties: false": "additionalProperties: true",
+	} {
+		if !strings.Contains(contract, was) {
+			t.Fatalf("the contract has no %q", was)
+		}
+		contract = strings.Replace(contract, was, is, 1)
+	}
+	return []byte(contract)
 }
