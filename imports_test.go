@@ -32,6 +32,7 @@ var floors = map[string]int{
 	"internal/ingest":              2,
 	"internal/backend":             2,
 	"internal/typed":               2,
+	"internal/document":            2,
 	"internal/transport/socket":    3,
 	"internal/transport/sse":       3,
 	"internal/transport/websocket": 3,
