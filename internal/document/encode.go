@@ -120,8 +120,25 @@ func yamlText(text string, value bool) string {
 }
 
 func scalar(value any) any {
-	if value == nil {
+	switch value := value.(type) {
+	case nil:
 		return "null"
+	case json.Number:
+		return exponent.ReplaceAllStringFunc(string(value), inEveryYAML)
 	}
-	return value // a bool, or a number as it is written
+	return value
+}
+
+var exponent = regexp.MustCompile(`(\.[0-9]+)?[eE][+-]?[0-9]+$`)
+
+// inEveryYAML has the point and the sign without which YAML 1.1 takes a number with an exponent for a text.
+func inEveryYAML(end string) string {
+	fraction, power, _ := strings.Cut(strings.ToLower(end), "e")
+	if fraction == "" {
+		fraction = ".0"
+	}
+	if power[0] != '-' && power[0] != '+' {
+		power = "+" + power
+	}
+	return fraction + "e" + power
 }

@@ -61,7 +61,7 @@ func TestYAMLSaysWhatTheJSONSays(t *testing.T) {
 		case 0:
 			return rapid.Bool().Draw(t, "bool")
 		case 1:
-			return json.Number(rapid.StringMatching(`-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,5})?`).Draw(t, "number"))
+			return json.Number(rapid.StringMatching(`-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,5})?([eE][+-]?[0-9]{1,2})?`).Draw(t, "number"))
 		case 2:
 			return nil
 		}

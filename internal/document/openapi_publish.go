@@ -20,7 +20,7 @@ func (o *streamAPI) publish(keyed bool) *operation {
 	}
 	etag := Map[*header]{{"ETag", &header{Description: "The position of a single event, which `If-Match` takes.", Schema: textSchema}}}
 	op.Responses.Set("200", &response{Description: "A repeat: the first request's ids. Or, of `application/x-ndjson`, what became of the lines.", Headers: etag,
-		Content: Map[*mediaType]{{"application/json", &mediaType{Schema: object("oneOf", []any{o.repeated(), o.uploaded()})}}}})
+		Content: Map[*mediaType]{{"application/json", &mediaType{Schema: o.stored200()}}}})
 	op.Responses.Set("201", &response{Description: "The events are stored, as durably as the contract asks.", Headers: etag,
 		Content: Map[*mediaType]{{"application/json", &mediaType{Schema: o.stored201(),
 			Examples: Map[*example]{{"one", &example{Value: object("id", examplePosition)}}}}}}})
@@ -38,15 +38,12 @@ func (o *streamAPI) aboutPublishing() string {
 }
 
 func (o *streamAPI) publishBody(keyed bool) *requestBody {
-	several := func(schema Object) Object {
-		return object("type", "array", "minItems", 1, "maxItems", mostEvents, "items", schema)
-	}
 	body := &requestBody{Required: true, Description: "As `text/json`, CloudEvents in binary mode: the data alone, with the headers ce-specversion, " +
 		"ce-id, ce-source and ce-type. With these, `application/json` is taken like this too."}
 	body.Content.Set("application/json", &mediaType{
-		Schema: object("oneOf", []any{o.published, several(o.published)}), Examples: o.publishExamples(keyed)})
+		Schema: o.body, Examples: o.publishExamples(keyed)})
 	body.Content.Set("application/cloudevents+json", &mediaType{Schema: o.cloudEvent, Examples: o.cloudEventExamples(keyed)})
-	body.Content.Set("application/cloudevents-batch+json", &mediaType{Schema: several(o.cloudEvent)})
+	body.Content.Set("application/cloudevents-batch+json", &mediaType{Schema: o.batch})
 	body.Content.Set("application/x-ndjson", o.sequence(o.published, "A line for each event, as `application/json` has it", o.publishLines(keyed)))
 	var data []any
 	for _, t := range o.stream.Events {
@@ -72,6 +69,10 @@ func (b *openAPI) repeated() Object {
 	properties := idProperties()
 	properties.Set("duplicate", b.enum("boolean", true))
 	return b.shared("Repeated", object("type", "object", "required", []any{"duplicate"}, "properties", properties))
+}
+
+func (b *openAPI) stored200() Object {
+	return b.shared("RepeatedOrUploaded", object("oneOf", []any{b.repeated(), b.uploaded()}))
 }
 
 func (b *openAPI) uploaded() Object {

@@ -8,11 +8,13 @@ type streamAPI struct {
 	stream *contract.Stream
 	name   string // of the stream, as names of schemas and operations begin
 
-	page, published, cloudEvent, sent, replies Object // references to the schemas of bodies; empty where there is none
+	// References to the schemas of bodies and of what they consist of; empty where there is none. Each has a name,
+	// because what code generators make of a oneOf that has none cannot be used.
+	page, published, body, cloudEvent, batch, sent, replies Object
 }
 
 // ownNames are the schemas that all streams share.
-var ownNames = []string{"Problem", "LeatGap", "LeatLive", "LeatHeartbeat", "LeatEnd", "Published", "Repeated", "Uploaded"}
+var ownNames = []string{"Problem", "LeatGap", "LeatLive", "LeatHeartbeat", "LeatEnd", "Published", "Repeated", "Uploaded", "RepeatedOrUploaded"}
 
 // stored tells whether events have positions.
 func (o *streamAPI) stored() bool { return o.stream.Durability != contract.None }
@@ -28,7 +30,9 @@ func (o *streamAPI) schemas() {
 			"gap", o.gap())))
 	}
 	o.published = o.union(events, "Publish", o.publication)
+	o.body = o.own(o.name+"PublishBody", object("oneOf", []any{o.published, o.several("PublishArray", o.published)}))
 	o.cloudEvent = o.union(events, "CloudEvent", o.asCloudEvent)
+	o.batch = o.several("CloudEventBatch", o.cloudEvent)
 	if commands := o.stream.Commands; len(commands) > 0 {
 		o.sent = o.union(commands, "Command", o.commandMessage)
 		o.replies = o.own(o.name+"Replies", object("type", "object", "required", []any{"reply"}, "properties", object(
@@ -40,6 +44,11 @@ func (o *streamAPI) schemas() {
 // own names a schema of the document's own as it can, and refers to it.
 func (o *streamAPI) own(name string, schema Object) Object {
 	return o.parts.own(o.parts.names.take(name), schema)
+}
+
+// several makes the schema of an array of events.
+func (o *streamAPI) several(suffix string, item Object) Object {
+	return o.own(o.name+suffix, object("type", "array", "minItems", 1, "maxItems", mostEvents, "items", item))
 }
 
 // union makes a schema for each type, and one that says that it is one of these by its member type.

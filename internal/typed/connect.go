@@ -34,8 +34,8 @@ func (s *Service) DecodeConnect(b []byte) (Operation, error) {
 		return Operation{}, malformed(err)
 	}
 	o := Operation{Ref: fieldOf(m, connectRef).String()}
-	if unknown := m.GetUnknown(); len(unknown) > 0 {
-		return o, problem.New(problem.Malformed, "the message has fields that ConnectRequest does not: %s", unknownNumbers(unknown))
+	if len(m.GetUnknown()) > 0 {
+		return o, problem.New(problem.Malformed, "the message has fields that ConnectRequest does not: %s", unknownFields(m))
 	}
 	chosen := m.WhichOneof(s.connect.descriptor.Oneofs().ByName("operation"))
 	if chosen == nil {

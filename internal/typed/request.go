@@ -95,9 +95,9 @@ func textOf(m protoreflect.Message, number protoreflect.FieldNumber) *string {
 
 // data reads the type, and the data as JSON.
 func (s *shell) data(p *Publication, m protoreflect.Message, exact protoreflect.FieldNumber, what string) error {
-	if unknown := m.GetUnknown(); len(unknown) > 0 {
+	if len(m.GetUnknown()) > 0 {
 		return problem.New(problem.Invalid, "the message has fields that are not in the service that this server makes of its contract: %s",
-			unknownNumbers(unknown))
+			unknownFields(m))
 	}
 	var f *field
 	m.Range(func(d protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
@@ -149,15 +149,22 @@ func (s *shell) names() string {
 	return strings.Join(names, ", ")
 }
 
-// unknownNumbers lists the numbers of fields that are not known.
-func unknownNumbers(wire []byte) string {
+// unknownFields lists the numbers of the message's fields that are not known, and the names of those that once were.
+func unknownFields(m protoreflect.Message) string {
+	reserved := m.Descriptor().ReservedRanges() // as many as names, in the same order
 	var numbers []string
-	for len(wire) > 0 {
+	for wire := m.GetUnknown(); len(wire) > 0; {
 		number, _, n := protowire.ConsumeField(wire)
 		if n < 0 {
 			break
 		}
-		if text := fmt.Sprintf("number %d", number); !slices.Contains(numbers, text) && len(numbers) < 10 {
+		text := fmt.Sprintf("number %d", number)
+		for i := range reserved.Len() {
+			if reserved.Get(i)[0] == number {
+				text += fmt.Sprintf(" (%s, which the contract has no more)", m.Descriptor().ReservedNames().Get(i))
+			}
+		}
+		if !slices.Contains(numbers, text) && len(numbers) < 10 {
 			numbers = append(numbers, text)
 		}
 		wire = wire[n:]
