@@ -16,7 +16,7 @@ func newContractExportCommand() *cobra.Command {
 		Use:     "export",
 		Short:   "Write a contract as a document that other tools read",
 		Example: "  leat contract export openapi --version 3.1 leat.yaml",
-	}, newExportOpenAPICommand())
+	}, newExportOpenAPICommand(), newExportAsyncAPICommand(), newExportMermaidCommand())
 }
 
 func newExportOpenAPICommand() *cobra.Command {
@@ -46,6 +46,48 @@ func newExportOpenAPICommand() *cobra.Command {
 	return cmd
 }
 
+func newExportAsyncAPICommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "asyncapi [CONTRACT]",
+		Short: "Write AsyncAPI, what the server sends and receives (default leat.yaml)",
+		Long: "Write what the server of a contract sends and receives over HTTP and WebSocket, as AsyncAPI 3.1: YAML, or JSON where\n" +
+			"the file's name ends in .json. The same contract gives the same bytes.",
+		Example: "  leat contract export asyncapi\n" +
+			"  leat contract export asyncapi -o asyncapi.json orders.yaml",
+		Args: checkArgs,
+	}
+	server := addServerFlag(cmd)
+	file := addOutputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := loadContract(cmd, contractFile(args))
+		if err != nil {
+			return err
+		}
+		return writeDocument(cmd.OutOrStdout(), *file, document.AsyncAPI(c, strings.TrimSuffix(*server, "/")))
+	}
+	return cmd
+}
+
+func newExportMermaidCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "mermaid [CONTRACT]",
+		Short: "Draw who says what to whom, for each stream and transport (default leat.yaml)",
+		Long:  "Write Markdown with a sequence diagram, in Mermaid, for each stream and transport.",
+		Example: "  leat contract export mermaid > streams.md\n" +
+			"  leat contract export mermaid -o streams.md orders.yaml",
+		Args: checkArgs,
+	}
+	file := addOutputFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := loadContract(cmd, contractFile(args))
+		if err != nil {
+			return err
+		}
+		return writeText(cmd.OutOrStdout(), *file, document.Mermaid(c))
+	}
+	return cmd
+}
+
 // addOutputFlag adds -o, which every export has.
 func addOutputFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().StringP("output", "o", "", "`FILE` to write; standard output where not given")
@@ -61,8 +103,12 @@ func writeDocument(stdout io.Writer, file string, doc any) error {
 	if err != nil {
 		return err
 	}
+	return writeText(stdout, file, text)
+}
+
+func writeText(stdout io.Writer, file string, text []byte) error {
 	if file == "" {
-		_, err = stdout.Write(text)
+		_, err := stdout.Write(text)
 		return err
 	}
 	if err := os.WriteFile(file, text, 0o644); err != nil { //nolint:gosec // it is for others to read

@@ -90,6 +90,9 @@ func declarations(types []*contract.EventType, parts *components) Object {
 			o.Set("deprecated", true)
 		}
 		o.Set("schema", componentRef+parts.data[t])
+		if len(t.Examples) > 0 {
+			o.Set("examples", examples(t))
+		}
 		all.Set(t.Name, o)
 	}
 	return all

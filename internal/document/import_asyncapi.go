@@ -11,17 +11,16 @@ import (
 // it receives, which are commands; in version 2 clients subscribe to the former and publish the latter.
 func (im *importer) asyncAPI(second bool) {
 	im.nothing = "it has no channels with messages"
-	own := false
+	own := im.isOwn("channels")
 	for at := range im.root.Get("channels").Members() {
 		channel := im.in(at)
 		if extension := channel.Get(extensionName, "stream"); extension.Exists() {
-			own = true
-			if !im.names[extension.String()] { // a channel for each address of a stream
-				im.own(at, channel)
-			}
+			im.own(at, channel)
 			continue
 		}
-		im.channel(at, channel, second)
+		if !own { // a stream that leat wrote has other channels for its other addresses
+			im.channel(at, channel, second)
+		}
 	}
 	if own {
 		return

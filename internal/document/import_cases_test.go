@@ -1,7 +1,6 @@
 package document_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,8 +10,6 @@ import (
 	"github.com/leatstream/leat/internal/document"
 	"golang.org/x/tools/txtar"
 )
-
-var update = flag.Bool("update", false, "write what comes of testdata/import anew")
 
 // Each archive has a document, the contract that must come of it, and what must be said of the rest.
 func TestDocumentsBecomeContracts(t *testing.T) {

@@ -28,17 +28,20 @@ func (im *importer) openAPI() {
 	for at := range im.root.Get("webhooks").Members() {
 		im.skip(at, "webhook %s is no stream", at.Name())
 	}
+	if im.isOwn("paths") {
+		return
+	}
 	if security := im.root.Get("components", "securitySchemes"); security.Exists() {
 		im.skip(security, "security is not carried over: who may do what is a stream's access, and how callers are known is the server's setting")
 	}
-	if servers := im.root.Get("servers"); servers.Exists() && !im.isOwn() {
+	if servers := im.root.Get("servers"); servers.Exists() {
 		im.skip(servers, "servers are not carried over: where leat listens is its own setting")
 	}
 }
 
 // isOwn tells whether leat wrote the document.
-func (im *importer) isOwn() bool {
-	for path := range im.root.Get("paths").Members() {
+func (im *importer) isOwn(in string) bool {
+	for path := range im.root.Get(in).Members() {
 		if path.Get(extensionName, "stream").Exists() {
 			return true
 		}
@@ -48,7 +51,7 @@ func (im *importer) isOwn() bool {
 
 // isOwnPath tells the other paths of a stream that leat wrote, and those of the server itself.
 func (im *importer) isOwnPath(path string) bool {
-	return im.isOwn() && (strings.HasPrefix(path, "/events/") || strings.HasPrefix(path, "/commands/") || path == "/healthz" || path == "/readyz")
+	return im.isOwn("paths") && (strings.HasPrefix(path, "/events/") || strings.HasPrefix(path, "/commands/") || path == "/healthz" || path == "/readyz")
 }
 
 // operation makes a stream of an operation, or says why it is none.
