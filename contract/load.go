@@ -30,6 +30,7 @@ func Parse(file string, text []byte) (*Contract, error) {
 	r := &reading{file: file, contract: &Contract{File: file}}
 	r.library = newLibrary(r, absolute)
 	if root := r.parse(file, text, true); root != nil {
+		r.contract.root = root
 		r.root(root)
 		r.checkSchemas()
 	}
