@@ -14,6 +14,10 @@ type alternative struct {
 	types  types
 	finite bool // only values are valid, and no others
 	values []any
+
+	// What types and values are by the keywords of the parts themselves, whatever else these say.
+	declared types
+	listed   []any
 }
 
 // maxAlternatives bounds them: a schema of schemas with anyOf makes very many. Beyond, an anyOf is opaque.
@@ -25,17 +29,27 @@ func alternatives(schemas []*jsonschema.Schema) []alternative {
 	for i := range all {
 		all[i].settle()
 	}
-	all = slices.DeleteFunc(all, func(a alternative) bool { return a.types == 0 })
-	for _, a := range slices.Clone(all) {
-		for _, o := range a.opaque {
-			if o.keyword == "oneOf" && o.branch > 0 && exclusive(all, o.part) {
-				for i := range all {
-					all[i].opaque = slices.DeleteFunc(slices.Clone(all[i].opaque), func(other opaque) bool { return other.part == o.part && other.keyword == "oneOf" })
-				}
+	for _, part := range choices(all) {
+		if exclusive(all, part) {
+			for i := range all {
+				all[i].opaque = slices.DeleteFunc(all[i].opaque, func(o opaque) bool { return o.part == part && o.keyword == "oneOf" })
 			}
 		}
 	}
-	return all
+	return slices.DeleteFunc(all, func(a alternative) bool { return a.types == 0 })
+}
+
+// choices lists the schemas with a oneOf of which the alternatives have taken branches.
+func choices(all []alternative) []*jsonschema.Schema {
+	var parts []*jsonschema.Schema
+	for _, a := range all {
+		for _, o := range a.opaque {
+			if o.branch > 0 && !slices.Contains(parts, o.part) {
+				parts = append(parts, o.part)
+			}
+		}
+	}
+	return parts
 }
 
 func expand(schemas []*jsonschema.Schema) []alternative {
@@ -93,7 +107,7 @@ func exclusive(all []alternative, part *jsonschema.Schema) bool {
 	for i := range all {
 		for j := range all[:i] {
 			one, other := all[i].branch(part), all[j].branch(part)
-			if one > 0 && other > 0 && one != other && !all[i].excludes(&all[j]) {
+			if one > 0 && other > 0 && one != other && !all[i].excludes(&all[j], part) {
 				return false
 			}
 		}
@@ -113,43 +127,46 @@ func (a *alternative) branch(part *jsonschema.Schema) int {
 
 // settle finds which types are valid, and which values if they are few.
 func (a *alternative) settle() {
-	a.types = allTypes
-	var listed []any
+	a.declared = allTypes
 	for _, part := range a.parts {
-		if part.Bool != nil && !*part.Bool {
-			a.types = 0
-		}
-		if part.Types != nil {
-			var own types
-			for _, name := range part.Types.ToStrings() {
-				own |= typesByName[name]
-			}
-			a.types &= own
-		}
-		if part.MultipleOf != nil && part.MultipleOf.IsInt() {
-			a.types &^= fractionType
-		}
-		switch {
-		case part.Const != nil:
-			listed, a.finite = []any{*part.Const}, true
-		case part.Enum != nil && !a.finite:
-			listed, a.finite = part.Enum.Values, true
-		}
+		a.restrict(part)
 	}
-	if !a.finite && a.types&^(nullType|booleanType) == 0 {
-		listed, a.finite = []any{nil, false, true}, true
+	if !a.finite && a.declared&^(nullType|booleanType) == 0 {
+		a.listed, a.finite = []any{nil, false, true}, true
 	}
+	a.types = a.declared
 	if !a.finite {
 		return
 	}
-	found := types(0)
-	for _, v := range listed {
-		if a.takes(v) {
+	a.types = 0
+	for _, v := range a.listed {
+		if takes(a.parts, v) {
 			a.values = append(a.values, v)
-			found |= typeOf(v)
+			a.types |= typeOf(v)
 		}
 	}
-	a.types = found
+}
+
+func (a *alternative) restrict(part *jsonschema.Schema) {
+	if part.Bool != nil && !*part.Bool {
+		a.declared = 0
+	}
+	if part.Types != nil {
+		var own types
+		for _, name := range part.Types.ToStrings() {
+			own |= typesByName[name]
+		}
+		a.declared &= own
+	}
+	if part.MultipleOf != nil && part.MultipleOf.IsInt() {
+		a.declared &^= fractionType
+	}
+	switch {
+	case part.Const != nil:
+		a.listed, a.finite = []any{*part.Const}, true
+	case part.Enum != nil && !a.finite:
+		a.listed, a.finite = part.Enum.Values, true
+	}
 }
 
 func (a *alternative) takes(value any) bool { return takes(a.parts, value) }
@@ -159,18 +176,30 @@ func takes(schemas []*jsonschema.Schema, value any) bool {
 	return !slices.ContainsFunc(schemas, func(s *jsonschema.Schema) bool { return s.Validate(value) != nil })
 }
 
-// excludes is true only where no value can be valid under both.
-func (a *alternative) excludes(b *alternative) bool {
-	shared := a.types & b.types
+// excludes is true only where no value can be valid under both. What the part says is left aside.
+func (a *alternative) excludes(b *alternative, aside *jsonschema.Schema) bool {
+	var parts []*jsonschema.Schema
+	for _, part := range slices.Concat(a.parts, b.parts) {
+		if !leadsTo(part, aside) {
+			parts = append(parts, part)
+		}
+	}
+	taken := func(v any) bool { return takes(parts, v) }
+	shared := a.declared & b.declared
 	switch {
 	case shared == 0:
 		return true
 	case a.finite:
-		return !slices.ContainsFunc(a.values, b.takes)
+		return !slices.ContainsFunc(a.listed, taken)
 	case b.finite:
-		return !slices.ContainsFunc(b.values, a.takes)
+		return !slices.ContainsFunc(b.listed, taken)
 	}
 	return shared == objectType && (a.excludesObjects(b) || b.excludesObjects(a))
+}
+
+// leadsTo tells whether a schema asks another one about the value that it is asked about.
+func leadsTo(s, other *jsonschema.Schema) bool {
+	return s != nil && (s == other || slices.ContainsFunc(here(s), func(part *jsonschema.Schema) bool { return leadsTo(part, other) }))
 }
 
 // excludesObjects looks for a member that a requires, and that can be nothing that it could be in b.

@@ -51,7 +51,7 @@ func (c Changes) Breaking() bool { return slices.ContainsFunc(c.List, Change.Bre
 func (c Change) String() string {
 	verdict := "compatible"
 	if c.Breaking() {
-		verdict = "breaks " + c.Breaks.String()
+		verdict = "breaking for " + c.Breaks.String()
 	}
 	return fmt.Sprintf("%s:%d:%d: %s: %s%s", c.File, c.Line, c.Col, verdict, c.of(), c.Text)
 }

@@ -160,8 +160,7 @@ func (c *comparison) compareObjects(pointer string, at place, old, now alternati
 func (c *comparison) compareMember(pointer string, at place, name string, old, now alternative) {
 	was, is := old.ofMember(name), now.ofMember(name)
 	before, after := old.declares(name), now.declares(name)
-	must, required := !old.requires(name) && now.requires(name), c.at(at, now.parts, "required")
-	may := old.requires(name) && !now.requires(name)
+	must, may := !old.requires(name) && now.requires(name), old.requires(name) && !now.requires(name)
 	switch {
 	case before && after:
 		c.compare(pointer, at, was, is)
@@ -172,10 +171,10 @@ func (c *comparison) compareMember(pointer string, at place, name string, old, n
 		may = false
 	}
 	if must {
-		c.add(difference{pointer: pointer, at: required, narrower: true, text: "is required now"})
+		c.add(difference{pointer: pointer, at: c.at(at, now.parts, "required"), narrower: true, text: "is required now"})
 	}
 	if may {
-		c.add(difference{pointer: pointer, at: required, wider: true, text: "is no longer required"})
+		c.add(difference{pointer: pointer, at: c.place(at, is), wider: true, text: "is no longer required"})
 	}
 }
 

@@ -220,5 +220,153 @@ func TestASchemaThatChangesIsJudgedInTheRightDirection(t *testing.T) {
 	}
 }
 
-var _ = cmp.Diff
-var _ = fmt.Sprint
+// streams gives a contract of YAML.
+func streams(t *testing.T, version, text string) *contract.Contract {
+	t.Helper()
+	c, err := contract.Parse("leat.yaml", []byte("leat: 1\ninfo: { title: T, version: "+version+" }\nstreams:\n"+text))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return c
+}
+
+func TestAPromiseThatChangesIsJudged(t *testing.T) {
+	const events = "events: { e: { schema: { type: object, required: [id, no], properties: { id: { type: string }, no: { type: string } } } } }"
+	stream := func(rest string) string { return "  s: { " + rest + events + " }\n" }
+	const backend = "backend: { url: http://127.0.0.1:1 }, "
+	for _, test := range []struct{ old, now, want string }{
+		{stream(""), stream(""), ""},
+		{stream(""), stream("") + "  new: { " + events + " }\n", `5:8: compatible: stream "new": is new`},
+		{stream("") + "  old: { " + events + " }\n", stream(""), `4:3: breaking for consumers and producers: stream "old": is removed`},
+		{stream(""), stream("heartbeat: 30s, coalesce: 5ms, "), `4:19: compatible: stream "s": heartbeat: 15s → 30s
+4:34: compatible: stream "s": coalesce: 0s → 5ms`},
+		{stream("key: /id, "), stream("key: /no, "), `4:13: breaking for consumers and producers: stream "s": key: /id → /no`},
+		{stream(""), stream("key: path, "), `4:13: breaking for consumers and producers: stream "s": key: none → path`},
+		{stream("key: /id, "), stream("key: /id, mode: state, "), `4:24: breaking for consumers: stream "s": mode: events → state`},
+		{stream("transports: [sse, grpc], "), stream("transports: [sse, websocket], "), `4:20: breaking for consumers: stream "s": can no longer be subscribed over grpc
+4:20: compatible: stream "s": can also be subscribed over websocket`},
+		{stream(""), stream("durability: memory, "), `4:20: breaking for consumers and producers: stream "s": durability: disk → memory`},
+		{stream("durability: memory, "), stream(""), `4:6: compatible: stream "s": durability: memory → disk`},
+		{stream("durability: none, "), stream("durability: memory, "), `4:20: compatible: stream "s": durability: none → memory
+4:6: compatible: stream "s": slow: skip → replay`},
+		{stream(""), stream("slow: skip, "), `4:14: breaking for consumers: stream "s": slow: replay → skip`},
+		{stream("slow: skip, "), stream(""), `4:6: compatible: stream "s": slow: skip → replay`},
+		{stream(""), stream("maxEventBytes: 1KiB, "), `4:23: breaking for producers: stream "s": maxEventBytes: 64KiB → 1KiB`},
+		{stream(""), stream("maxEventBytes: 1MiB, "), `4:23: compatible: stream "s": maxEventBytes: 64KiB → 1MiB`},
+		{stream(""), stream("retention: { age: 1h, events: 5, bytes: 2GiB }, "), `4:19: compatible: stream "s": retention.age: 24h → 1h (less for a client that was away: it is told by a leat.gap)
+4:19: compatible: stream "s": retention.bytes: 1GiB → 2GiB
+4:19: compatible: stream "s": retention.events: no bound → 5 (less for a client that was away: it is told by a leat.gap)`},
+		{stream(""), stream("access: { subscribe: authenticated }, "), `4:16: compatible: stream "s": access: none → subscribe: authenticated (whoever is kept out by it is not told by this comparison)`},
+		{stream(backend), stream("backend: { url: http://127.0.0.1:2 }, "), `4:17: compatible: stream "s": backend changed`},
+		{stream(""), stream(backend + "commands: { c: { schema: {} } }, "), `4:17: compatible: stream "s": backend changed
+4:61: compatible: stream "s": command "c": is new`},
+		{stream(backend + "commands: { c: { schema: {} }, d: { schema: {} } }, "), stream(backend + "commands: { d: { schema: {} } }, "),
+			`4:56: breaking for producers: stream "s": command "c": is removed`},
+		{stream(""), "  s: { events: { f: { schema: { type: object } } } }\n", `4:21: compatible: stream "s": event "f": is new
+4:16: breaking for consumers and producers: stream "s": event "e": is removed`},
+		{"  s: { events: { e: { schema: { type: object } } } }\n", "  s: { events: { e: { schema: { type: object, properties: { type: { type: string } } } } } }\n",
+			`4:21: breaking for consumers and producers: stream "s": event "e": the flat WebSocket framing no longer puts the members of the data beside type: that needs type: object, and no member type
+4:67: compatible: stream "s": event "e": /type is new, optional`},
+		{"  s: { events: { e: { schema: {} } } }\n", "  s: { summary: S, events: { e: { summary: S, schema: {}, examples: [1] } } }\n", `4:17: compatible: stream "s": texts changed
+4:33: compatible: stream "s": event "e": texts or examples changed`},
+		{"  s: { events: { e: { schema: {} } } }\n", "  s: { events: { e: { deprecated: true, schema: {} } } }\n", `4:21: compatible: stream "s": event "e": deprecated: false → true`},
+	} {
+		got := strings.ReplaceAll(strings.TrimSpace(told(contract.Compare(streams(t, "1.0.0", test.old), streams(t, "1.0.0", test.now)))), "leat.yaml:", "")
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s→\n%s(-want +got):\n%s", test.old, test.now, diff)
+		}
+	}
+}
+
+func TestTheVersionSaysWhatChanged(t *testing.T) {
+	const (
+		stream = "  s: { events: { e: { schema: {} } } }\n"
+		text   = "  s: { summary: S, events: { e: { schema: {} } } }\n"
+		more   = stream + "  t: { events: { e: { schema: {} } } }\n"
+		other  = "  t: { events: { e: { schema: {} } } }\n"
+	)
+	for _, test := range []struct {
+		from, to, now string
+		bump          contract.Bump
+		wants         string
+		enough        bool
+	}{
+		{"1.2.3", "1.2.3", stream, contract.Unchanged, "1.2.3", true},
+		{"1.2.3", "1.2.3", text, contract.Patch, "1.2.4", false},
+		{"1.2.3", "1.2.4", text, contract.Patch, "1.2.4", true},
+		{"1.2.3", "1.2.4", more, contract.Minor, "1.3.0", false},
+		{"1.2.3", "1.3.0", more, contract.Minor, "1.3.0", true},
+		{"1.2.3", "2.0.0", more, contract.Minor, "1.3.0", true},
+		{"1.2.3", "1.3.0", other, contract.Major, "2.0.0", false},
+		{"1.2.3", "2.0.0-rc.1", other, contract.Major, "2.0.0", true},
+		{"1.2.3", "0.9.0", more, contract.Minor, "1.3.0", false},
+		{"0.2.3", "0.3.0", other, contract.Minor, "0.3.0", true},
+		{"0.2.3", "0.2.4", other, contract.Minor, "0.3.0", false},
+		{"0.2.3", "0.2.4", more, contract.Patch, "0.2.4", true},
+		{"2.0.0-rc.1", "2.0.0-rc.2", other, contract.Major, "3.0.0", true},
+		{"2.0.0-rc.1", "2.0.0-rc.1", other, contract.Major, "3.0.0", false},
+		{"2.0.0-rc.1", "1.9.0", other, contract.Major, "3.0.0", false},
+	} {
+		changes := contract.Compare(streams(t, test.from, stream), streams(t, test.to, test.now))
+		if changes.Bump() != test.bump || changes.Wants() != test.wants || changes.Enough() != test.enough {
+			t.Errorf("%s → %s: got %s, %s, enough %t; want %s, %s, %t:\n%s", test.from, test.to, changes.Bump(), changes.Wants(), changes.Enough(),
+				test.bump, test.wants, test.enough, told(changes))
+		}
+	}
+}
+
+func TestADifferenceIsToldAtItsPlace(t *testing.T) {
+	schema := func(text string) *contract.Contract {
+		return streams(t, "1.0.0", "  s:\n    events:\n      e:\n        schema:\n"+text)
+	}
+	old := schema(`          type: object
+          properties:
+            lines:
+              type: array
+              items:
+                type: object
+                required: [a/b]
+                properties:
+                  a/b: { type: string, maxLength: 10 }
+                  kind: { enum: [x, y] }
+`)
+	now := schema(`          type: object
+          properties:
+            lines:
+              type: array
+              items:
+                $ref: "#/$defs/line"
+          $defs:
+            line:
+              type: object
+              properties:
+                a/b: { type: string, maxLength: 20 }
+                kind: { enum: [x, z] }
+`)
+	want := `leat.yaml:18:38: breaking for consumers: stream "s": event "e": /lines/*/a~1b maxLength: 10 → 20
+leat.yaml:18:22: breaking for consumers: stream "s": event "e": /lines/*/a~1b is no longer required
+leat.yaml:19:25: breaking for consumers: stream "s": event "e": /lines/*/kind can also be "z"
+leat.yaml:19:25: breaking for producers: stream "s": event "e": /lines/*/kind can no longer be "y"
+`
+	if diff := cmp.Diff(want, told(contract.Compare(old, now))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Many ways to be valid make very many pairs to compare: that has an end.
+func TestEntangledSchemasAreComparedInTime(t *testing.T) {
+	entangled := func(limit int) string {
+		var defs []string
+		for i := range 8 {
+			var branches []string
+			for j := range 8 {
+				branches = append(branches, fmt.Sprintf(`{"type":"object","required":["k%d"],"properties":{"k%d":{"$ref":"#/$defs/x%d"},"n":{"maximum":%d}}}`, j, j, j, limit+j))
+			}
+			defs = append(defs, fmt.Sprintf(`"x%d":{"anyOf":[%s]}`, i, strings.Join(branches, ",")))
+		}
+		return `{"$ref":"#/$defs/x0","$defs":{` + strings.Join(defs, ",") + `}}`
+	}
+	if got := verdict(contract.Compare(typesOf(t, entangled(1)), typesOf(t, entangled(2))), true); got != consumers && got != both {
+		t.Errorf("breaks %s", got)
+	}
+}

@@ -75,7 +75,7 @@ func (m *matching) nearest(was, is []alternative) (old, now int, ok bool) {
 	fewest := math.MaxInt
 	for i := range was {
 		for j := range is {
-			if m.oldLeft[i] && m.newLeft[j] && !was[i].excludes(&is[j]) && len(m.trials[i][j]) < fewest {
+			if m.oldLeft[i] && m.newLeft[j] && !was[i].excludes(&is[j], nil) && len(m.trials[i][j]) < fewest {
 				old, now, ok, fewest = i, j, true, len(m.trials[i][j])
 			}
 		}

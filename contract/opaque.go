@@ -49,7 +49,9 @@ func (o opaque) same(other opaque) bool {
 }
 
 // A sameness tells whether schemas of two versions say the same, texts aside.
-type sameness struct{ assumed map[[2]*jsonschema.Schema]bool }
+type sameness struct {
+	assumed map[[2]*jsonschema.Schema]bool
+}
 
 func (e *sameness) schemas(a, b *jsonschema.Schema) bool {
 	if a == nil || b == nil || a == b {
