@@ -15,6 +15,7 @@ type Contract struct {
 	Streams []*Stream // in the order of declaration
 
 	warnings, notBuilt, unhandled []Error
+	root                          *value // the file
 }
 
 // Info is for the documents.

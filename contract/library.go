@@ -3,7 +3,6 @@ package contract
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -223,7 +222,7 @@ func (l *library) open(ref reference) {
 	}
 	l.ids[target] = nil // read once, whatever comes of it
 	path := filepath.FromSlash(u.Path)
-	text, err := os.ReadFile(path)
+	text, err := l.r.read(path)
 	if err != nil {
 		l.wrong(ref.from, ref.at, "%s %q: file %s cannot be read: %v", ref.keyword, shorten(ref.text), l.shown(path),
 			withoutPath(err))

@@ -13,23 +13,30 @@ import (
 
 // Load reads a contract file and fills ${NAME} from the environment. Where the contract is wrong the error is an
 // Errors with all that is wrong.
-func Load(file string) (*Contract, error) {
-	text, err := os.ReadFile(file)
+func Load(file string) (*Contract, error) { return LoadWith(file, os.ReadFile) }
+
+// LoadWith is Load with the files that read gives: the contract, and those that it refers to by $ref, whose paths are
+// absolute.
+func LoadWith(file string, read func(path string) ([]byte, error)) (*Contract, error) {
+	text, err := read(file)
 	if err != nil {
 		return nil, fmt.Errorf("contract %s cannot be read: %w", file, withoutPath(err))
 	}
-	return Parse(file, text)
+	return parse(file, text, read)
 }
 
 // Parse reads a contract from text; file names it in errors, and $ref is resolved beside it.
-func Parse(file string, text []byte) (*Contract, error) {
+func Parse(file string, text []byte) (*Contract, error) { return parse(file, text, os.ReadFile) }
+
+func parse(file string, text []byte, read func(string) ([]byte, error)) (*Contract, error) {
 	absolute, err := filepath.Abs(file)
 	if err != nil {
 		return nil, fmt.Errorf("contract %s: the folder it is in is not known: %w", file, err)
 	}
-	r := &reading{file: file, contract: &Contract{File: file}}
+	r := &reading{file: file, read: read, contract: &Contract{File: file}}
 	r.library = newLibrary(r, absolute)
 	if root := r.parse(file, text, true); root != nil {
+		r.contract.root = root
 		r.root(root)
 		r.checkSchemas()
 	}
@@ -45,6 +52,7 @@ func Parse(file string, text []byte) (*Contract, error) {
 // A reading is one contract being read, and all that was found wrong with it so far.
 type reading struct {
 	file     string
+	read     func(path string) ([]byte, error)
 	contract *Contract
 	library  *library
 	nodes    *nodes

@@ -19,6 +19,7 @@ type Schema struct {
 	parts    map[string]*jsonschema.Schema // all that it consists of, by location
 	plan     *plan
 	planned  bool // else the validator alone can tell what is valid
+	library  *library
 }
 
 // A Violation is one place where data is not what its schema says.
@@ -137,7 +138,7 @@ func (r *reading) compile(c *jsonschema.Compiler, d declaration) *Schema {
 		r.reportCompile(d, err)
 		return nil
 	}
-	s := &Schema{JSON: d.schema.appendJSON(nil), compiled: compiled, parts: map[string]*jsonschema.Schema{}}
+	s := &Schema{JSON: d.schema.appendJSON(nil), compiled: compiled, parts: map[string]*jsonschema.Schema{}, library: r.library}
 	collect(compiled, s.parts)
 	if location := endless(s.parts); location != "" {
 		r.errorf(r.library.place(location), "the schema refers to itself without end")

@@ -13,7 +13,8 @@ func newContractCommand() *cobra.Command {
 		Use:     "contract",
 		Short:   "Work with contract files",
 		Example: "  leat contract check orders.yaml",
-	}, newContractCheckCommand(), newContractLockCommand(), newContractExportCommand(), newContractImportCommand(), newContractSchemaCommand())
+	}, newContractCheckCommand(), newContractLockCommand(), newContractDiffCommand(), newContractExportCommand(), newContractImportCommand(),
+		newContractSchemaCommand())
 }
 
 func newContractCheckCommand() *cobra.Command {
