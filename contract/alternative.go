@@ -148,7 +148,7 @@ func (a *alternative) settle() {
 }
 
 func (a *alternative) restrict(part *jsonschema.Schema) {
-	if part.Bool != nil && !*part.Bool {
+	if takesNothing(part) {
 		a.declared = 0
 	}
 	if part.Types != nil {
@@ -230,7 +230,7 @@ func valuesOf(schemas []*jsonschema.Schema) constantsOf {
 	for _, s := range schemas {
 		for _, part := range always(s) {
 			switch {
-			case part.Bool != nil && !*part.Bool:
+			case takesNothing(part):
 				c.none = true
 			case part.Const != nil:
 				c.values, c.finite = []any{*part.Const}, true

@@ -257,7 +257,8 @@ func TestAPromiseThatChangesIsJudged(t *testing.T) {
 4:19: compatible: stream "s": retention.bytes: 1GiB → 2GiB
 4:19: compatible: stream "s": retention.events: no bound → 5 (less for a client that was away: it is told by a leat.gap)`},
 		{stream(""), stream("access: { subscribe: authenticated }, "), `4:16: compatible: stream "s": access: none → subscribe: authenticated (whoever is kept out by it is not told by this comparison)`},
-		{stream(backend), stream("backend: { url: http://127.0.0.1:2 }, "), `4:17: compatible: stream "s": backend changed`},
+		{stream(backend), stream("backend: { url: http://127.0.0.1:2 }, "), ""},
+		{stream(backend), stream("backend: { url: http://127.0.0.1:1, timeout: 1s }, "), `4:17: compatible: stream "s": backend changed`},
 		{stream(""), stream(backend + "commands: { c: { schema: {} } }, "), `4:17: compatible: stream "s": backend changed
 4:61: compatible: stream "s": command "c": is new`},
 		{stream(backend + "commands: { c: { schema: {} }, d: { schema: {} } }, "), stream(backend + "commands: { d: { schema: {} } }, "),

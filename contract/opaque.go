@@ -57,6 +57,12 @@ func (e *sameness) schemas(a, b *jsonschema.Schema) bool {
 	if a == nil || b == nil || a == b {
 		return a == b
 	}
+	if takesAll(a) || takesAll(b) {
+		return takesAll(a) && takesAll(b)
+	}
+	if takesNothing(a) || takesNothing(b) {
+		return takesNothing(a) && takesNothing(b)
+	}
 	pair := [2]*jsonschema.Schema{a, b}
 	if e.assumed[pair] { // they refer to themselves
 		return true
@@ -66,6 +72,27 @@ func (e *sameness) schemas(a, b *jsonschema.Schema) bool {
 	}
 	e.assumed[pair] = true
 	return e.fields(a, b)
+}
+
+// takesAll tells a schema that restricts nothing, however it is written: true, {}, or with a text.
+func takesAll(s *jsonschema.Schema) bool {
+	if s.Bool != nil {
+		return *s.Bool
+	}
+	return (&sameness{}).fields(s, &jsonschema.Schema{DraftVersion: s.DraftVersion})
+}
+
+// takesNothing tells the schema false, and its longer form.
+func takesNothing(s *jsonschema.Schema) bool {
+	if s.Bool != nil {
+		return !*s.Bool
+	}
+	if s.Not == nil || !takesAll(s.Not) {
+		return false
+	}
+	rest := *s
+	rest.Not = nil
+	return takesAll(&rest)
 }
 
 // Of these the validator asserts nothing; a place in a file says nothing either.
@@ -90,7 +117,10 @@ func (e *sameness) fields(a, b *jsonschema.Schema, names ...string) bool {
 }
 
 func (e *sameness) values(x, y reflect.Value) bool {
-	if x.Kind() == reflect.Interface && !x.IsNil() && !y.IsNil() {
+	if x.Kind() == reflect.Interface {
+		if x.IsNil() || y.IsNil() {
+			return x.IsNil() && y.IsNil()
+		}
 		x, y = x.Elem(), y.Elem()
 	}
 	if x.Type() != y.Type() {

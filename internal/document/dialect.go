@@ -108,6 +108,7 @@ func (d *dialect30) translate(out *Object, o Object, m Member[any]) {
 	case "examples":
 		if all := list(m.Value); len(all) > 0 {
 			out.Set("example", all[0])
+			d.lossy = d.lossy || len(all) > 1
 		}
 	case "exclusiveMinimum", "exclusiveMaximum":
 		inclusive := map[string]string{"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}[m.Name]

@@ -21,7 +21,7 @@ func (im *importer) info() Object {
 		im.skip(from, "the document has no title: it is called %s", title)
 	}
 	o := object("title", title, "version", im.version(from.Get("version")))
-	if text := from.Get("description").String(); text != "" {
+	if text := from.Get("description").String(); text != "" && text != undescribed {
 		o.Set("description", text)
 	}
 	im.contact(&o, from.Get("contact"))

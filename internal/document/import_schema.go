@@ -60,6 +60,9 @@ func (c *carrying) schema(p place) any {
 		}
 		return Object{}
 	}
+	if never := p.Get("not"); len(p.members()) == 1 && never.IsMapping() && len(never.JSON()) == len("{}") {
+		return false
+	}
 	if original := p.Get(extensionName, "schema"); original.Exists() { // of our own, before it was made 3.0's
 		return c.keywords(p.of(original))
 	}
@@ -77,6 +80,7 @@ func (c *carrying) keywords(p place) any {
 		case name == "$ref":
 			c.reference(&out, p)
 		case dropped[name], strings.HasPrefix(name, "x-"):
+		case name == "items" && len(at.JSON()) == len("{}") && !p.Get("unevaluatedItems").Exists(): // says nothing
 		case holdsOne[name] && !at.IsList():
 			out.Set(name, c.schema(inner))
 		case name == "items": // as JSON Schema had it before 2020-12

@@ -77,10 +77,13 @@ func OpenAPI(c *contract.Contract, version Version, server string) *OpenAPIDocum
 
 func serverList(url string) []server { return []server{{URL: url}} }
 
+// undescribed is the description of an API whose contract has none: validators want one.
+const undescribed = "Event streams: subscribe with a GET, publish with a POST."
+
 func (b *openAPI) info(i contract.Info) *info {
 	out := &info{Title: i.Title, Version: i.Version, Description: i.Description}
 	if out.Description == "" {
-		out.Description = "Event streams: subscribe with a GET, publish with a POST."
+		out.Description = undescribed
 	}
 	if i.Contact != (contract.Contact{}) {
 		out.Contact = &contact{Name: i.Contact.Name, URL: i.Contact.URL, Email: i.Contact.Email}
