@@ -118,7 +118,11 @@ func appendAnswer(dst []byte, ref string, number protowire.Number, inner []byte)
 }
 
 func (s *Service) appendViolations(dst []byte, number protowire.Number, typeName string, p *problem.Error) []byte {
-	for _, v := range p.Violations {
+	told := p.Violations
+	if len(told) == 0 { // for who shows messages as they are: the problem is bytes there
+		told = []problem.Violation{{Detail: p.Detail}}
+	}
+	for _, v := range told {
 		inner := appendText(nil, violationField, s.FieldPath(typeName, v.Pointer))
 		inner = appendText(inner, violationDescription, v.Detail)
 		dst = protowire.AppendBytes(protowire.AppendTag(dst, number, protowire.BytesType), inner)
