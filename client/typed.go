@@ -86,11 +86,14 @@ func (f *follower) refused(ctx context.Context, c *grpcConnection, err error) er
 	return nil
 }
 
+// maxDescriptors bounds what reflection tells of a service: a contract can have hundreds of event types.
+const maxDescriptors = 64 << 20
+
 // reflected gives the stream's typed service.
 func (f *follower) reflected(ctx context.Context, conn *grpc.ClientConn) (protoreflect.ServiceDescriptor, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the call
-	call, err := grpc_reflection_v1.NewServerReflectionClient(conn).ServerReflectionInfo(ctx)
+	call, err := grpc_reflection_v1.NewServerReflectionClient(conn).ServerReflectionInfo(ctx, grpc.MaxCallRecvMsgSize(maxDescriptors))
 	if err != nil {
 		return nil, err
 	}

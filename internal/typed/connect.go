@@ -118,11 +118,7 @@ func appendAnswer(dst []byte, ref string, number protowire.Number, inner []byte)
 }
 
 func (s *Service) appendViolations(dst []byte, number protowire.Number, typeName string, p *problem.Error) []byte {
-	told := p.Violations
-	if len(told) == 0 { // for who shows messages as they are: the problem is bytes there
-		told = []problem.Violation{{Detail: p.Detail}}
-	}
-	for _, v := range told {
+	for _, v := range p.Violations {
 		inner := appendText(nil, violationField, s.FieldPath(typeName, v.Pointer))
 		inner = appendText(inner, violationDescription, v.Detail)
 		dst = protowire.AppendBytes(protowire.AppendTag(dst, number, protowire.BytesType), inner)
@@ -152,7 +148,11 @@ func (s *Service) AppendPublishResponse(dst []byte, u Upload) []byte {
 	for _, r := range u.Errors {
 		inner := appendCount(nil, errorIndex, r.Index)
 		inner = protowire.AppendBytes(protowire.AppendTag(inner, errorProblem, protowire.BytesType), r.Problem.JSON())
-		inner = s.appendViolations(inner, errorViolations, r.Type, r.Problem)
+		told := r.Problem
+		if len(told.Violations) == 0 { // for who shows messages as they are: the problem is bytes there
+			told = &problem.Error{Violations: []problem.Violation{{Detail: told.Detail}}}
+		}
+		inner = s.appendViolations(inner, errorViolations, r.Type, told)
 		dst = protowire.AppendBytes(protowire.AppendTag(dst, 4, protowire.BytesType), inner)
 	}
 	return dst
