@@ -151,11 +151,11 @@ func (f *follower) dial(ctx context.Context) (connection, error) {
 		return f.dialSSE(ctx)
 	case WebSocket:
 		return f.dialWebSocket(ctx)
-	case GRPC:
+	case GRPC, GRPCTyped:
 		return f.dialGRPC(ctx)
 	}
-	return nil, protocolErrorf("no transport %q: there are %s, %s, %s and %s",
-		f.subscription.Transport, NDJSON, SSE, WebSocket, GRPC)
+	return nil, protocolErrorf("no transport %q: there are %s, %s, %s, %s and %s",
+		f.subscription.Transport, NDJSON, SSE, WebSocket, GRPC, GRPCTyped)
 }
 
 // endError says that the server ended the subscription.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,11 +25,15 @@ func TestARealServerMayComeAndGo(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var readers sync.WaitGroup
-	for _, transport := range everyTransport {
+	for _, transport := range append(slices.Clone(everyTransport), client.GRPCTyped) {
 		ready := make(chan struct{})
+		at := url
+		if transport == client.GRPCTyped {
+			at = server.URL // what reflection tells is more than ever gets through
+		}
 		readers.Go(func() {
 			var once sync.Once
-			expectAll(ctx, t, newClient(t, url), client.Subscription{
+			expectAll(ctx, t, newClient(t, at), client.Subscription{
 				Stream: "orders", Transport: transport, Connected: func() { once.Do(func() { close(ready) }) },
 			}, total)
 		})

@@ -106,9 +106,6 @@ func report(out io.Writer, summary *telemetryv1.PublishResponse, took time.Durat
 		return
 	}
 	for _, refused := range summary.GetErrors() {
-		if len(refused.GetViolations()) == 0 { // it is nothing of a field
-			fmt.Fprintf(out, "reading %d refused: %s\n", refused.GetIndex(), refused.GetProblem())
-		}
 		for _, v := range refused.GetViolations() {
 			fmt.Fprintf(out, "reading %d refused: %s %s\n", refused.GetIndex(), v.GetField(), v.GetDescription())
 		}

@@ -102,11 +102,16 @@ func NewProject(t testing.TB, protos string, names []string, programs ...string)
 
 func (p *Project) write(t testing.TB, name string, text []byte) {
 	t.Helper()
-	file := filepath.Join(p.Folder, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	root, err := os.OpenRoot(p.Folder)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	defer root.Close()
+	name = filepath.FromSlash(name)
+	if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := root.WriteFile(name, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

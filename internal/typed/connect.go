@@ -148,7 +148,11 @@ func (s *Service) AppendPublishResponse(dst []byte, u Upload) []byte {
 	for _, r := range u.Errors {
 		inner := appendCount(nil, errorIndex, r.Index)
 		inner = protowire.AppendBytes(protowire.AppendTag(inner, errorProblem, protowire.BytesType), r.Problem.JSON())
-		inner = s.appendViolations(inner, errorViolations, r.Type, r.Problem)
+		told := r.Problem
+		if len(told.Violations) == 0 { // for who shows messages as they are: the problem is bytes there
+			told = &problem.Error{Violations: []problem.Violation{{Detail: told.Detail}}}
+		}
+		inner = s.appendViolations(inner, errorViolations, r.Type, told)
 		dst = protowire.AppendBytes(protowire.AppendTag(dst, 4, protowire.BytesType), inner)
 	}
 	return dst

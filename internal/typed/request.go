@@ -151,7 +151,6 @@ func (s *shell) names() string {
 
 // unknownFields lists the numbers of the message's fields that are not known, and the names of those that once were.
 func unknownFields(m protoreflect.Message) string {
-	reserved := m.Descriptor().ReservedRanges() // as many as names, in the same order
 	var numbers []string
 	for wire := m.GetUnknown(); len(wire) > 0; {
 		number, _, n := protowire.ConsumeField(wire)
@@ -159,10 +158,8 @@ func unknownFields(m protoreflect.Message) string {
 			break
 		}
 		text := fmt.Sprintf("number %d", number)
-		for i := range reserved.Len() {
-			if reserved.Get(i)[0] == number {
-				text += fmt.Sprintf(" (%s, which the contract has no more)", m.Descriptor().ReservedNames().Get(i))
-			}
+		if name := formerName(m.Descriptor(), number); name != "" {
+			text = fmt.Sprintf("number %d (%s, which the contract has no more)", number, name)
 		}
 		if !slices.Contains(numbers, text) && len(numbers) < 10 {
 			numbers = append(numbers, text)
@@ -170,4 +167,14 @@ func unknownFields(m protoreflect.Message) string {
 		wire = wire[n:]
 	}
 	return strings.Join(numbers, ", ")
+}
+
+// formerName gives the name of a field that was removed: as many names are reserved as numbers, in the same order.
+func formerName(d protoreflect.MessageDescriptor, number protowire.Number) protoreflect.Name {
+	for i := range min(d.ReservedRanges().Len(), d.ReservedNames().Len()) {
+		if d.ReservedRanges().Get(i)[0] == number {
+			return d.ReservedNames().Get(i)
+		}
+	}
+	return ""
 }

@@ -54,14 +54,14 @@ func generate(ctx context.Context, root string) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		parameter := "module=" + module
+		parameters := []string{"module=" + module}
 		if folder != "proto" { // a server cannot know where the code of its .proto goes
 			for _, name := range names {
 				in := path.Dir(name)
-				parameter += ",M" + name + "=" + path.Join(module, folder, in) + ";" + strings.ReplaceAll(in, "/", "")
+				parameters = append(parameters, "M"+name+"="+path.Join(module, folder, in)+";"+strings.ReplaceAll(in, "/", ""))
 			}
 		}
-		files, err := protoc.Go(ctx, request, root, parameter)
+		files, err := protoc.Go(ctx, request, root, strings.Join(parameters, ","))
 		if err != nil {
 			return nil, err
 		}

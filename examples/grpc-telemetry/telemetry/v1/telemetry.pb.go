@@ -615,7 +615,7 @@ type PublishError struct {
 	Index uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
 	// A problem object of RFC 9457, in JSON.
 	Problem []byte `protobuf:"bytes,2,opt,name=problem,proto3" json:"problem,omitempty"`
-	// The fields that are not what the contract says.
+	// What is wrong, field by field.
 	Violations    []*FieldViolation `protobuf:"bytes,3,rep,name=violations,proto3" json:"violations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -675,7 +675,7 @@ func (x *PublishError) GetViolations() []*FieldViolation {
 // FieldViolation is a field that is not what the contract says.
 type FieldViolation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The field, such as order_shipped.items[2].name.
+	// The field, such as order_shipped.items[2].name; empty where it is about none.
 	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
 	// What is wrong with it.
 	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
