@@ -40,6 +40,7 @@ var floors = map[string]int{
 	"internal/transport/grpc":      3,
 	"internal/transport/leatv1":    3,
 	"internal/admin":               3,
+	"internal/reference":           3,
 	".":                            4,
 	"internal/node":                5,
 	"internal/demo":                5,

@@ -29,7 +29,7 @@ type routes struct {
 	grpc    http.Handler
 	streams []string
 	// documents
-	openAPI, protos, schemas route
+	openAPI, protos, schemas, docs route
 }
 
 // A route is what answers on a path, by method.
@@ -72,6 +72,7 @@ func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 		openAPI: readRoute(newOpenAPI(s.contract)),
 		protos:  readRoute(newProtos(s.contract, api)),
 		schemas: readRoute(schemas{s.contract}),
+		docs:    readRoute(newDocs(s.contract, api)),
 		grpc:    s.grpc,
 		streams: s.contract.StreamNames(),
 	}
@@ -132,6 +133,10 @@ func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 		return rs.health, nil
 	case len(segments) == 1 && (first == "openapi.yaml" || first == "openapi.json"):
 		return rs.openAPI, nil
+	case len(segments) == 1 && first == "docs":
+		return rs.docs, nil
+	case len(segments) == 2 && first == "docs" && segments[1] != "":
+		return rs.docs, pathValues(r, segments[1:], "file")
 	case len(segments) == 4 && first == "protos":
 		return rs.protos, nil
 	case len(segments) == 3 && first == "schemas":
@@ -177,7 +182,7 @@ func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
 }
 
 func (rs *routes) whatThereIs() string {
-	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /openapi.yaml, /openapi.json, /schemas/{stream}/{eventType}, /protos/{stream}/v1/{stream}.proto, /healthz and /readyz, for the streams " +
+	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /docs, /openapi.yaml, /openapi.json, /schemas/{stream}/{eventType}, /protos/{stream}/v1/{stream}.proto, /healthz and /readyz, for the streams " +
 		strings.Join(rs.streams, ", ")
 }
 
