@@ -41,10 +41,10 @@ type describing struct {
 
 // A met is what a field consists of: all these schemas hold for it.
 type met struct {
-	schemas  []document.Object
-	opened   []string // the references that led here, from the top
-	again    string   // a reference that was met on the way here already
-	nothing  bool     // false is among them
+	schemas []document.Object
+	opened  []string // the references that led here, from the top
+	again   string   // a reference that was met on the way here already
+	nothing bool     // false is among them
 }
 
 func (d *describing) field(f field, schemas []any, opened []string) field {

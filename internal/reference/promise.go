@@ -18,7 +18,7 @@ func promises(s *contract.Stream) []promise {
 		all = append(all, promise{"History", history(s.Retention)})
 	}
 	all = append(all,
-		promise{"Silence", "Nothing is silent for longer than " + words(s.Heartbeat) + ": then a heartbeat tells that the connection lives."},
+		promise{"Silence", "No connection is silent for longer than " + words(s.Heartbeat) + ": then a heartbeat tells that it lives."},
 		promise{"Slow readers", slow(s.Slow)})
 	if s.Mode == contract.ModeState {
 		all = append(all, promise{"Mode", "State: the last value of each key matters, not each step."})

@@ -91,6 +91,9 @@ func (m *met) rules() []string {
 				add(fmt.Sprintf(r.says, written(v)))
 			}
 		}
+		for _, c := range counted {
+			add(c.bounds(o))
+		}
 		if values, ok := value[[]any](o, "enum"); ok {
 			add("one of " + list(values))
 		}
@@ -116,18 +119,47 @@ var ruled = []struct{ keyword, says string }{
 	{"maximum", "at most %s"},
 	{"exclusiveMaximum", "below %s"},
 	{"multipleOf", "a multiple of %s"},
-	{"minLength", "at least %s characters"},
-	{"maxLength", "at most %s characters"},
 	{"pattern", "matches %s"},
-	{"minItems", "at least %s items"},
-	{"maxItems", "at most %s items"},
 	{"minContains", "%s items at least that fit"},
 	{"maxContains", "%s items at most that fit"},
-	{"minProperties", "at least %s members"},
-	{"maxProperties", "at most %s members"},
 	{"contentEncoding", "encoded as %s"},
 	{"contentMediaType", "holds %s"},
 	{"default", "%s where left out"},
+}
+
+// A counting is of how many there are of something.
+type counting struct{ least, most, one, many string }
+
+var counted = []counting{
+	{"minLength", "maxLength", "character", "characters"},
+	{"minItems", "maxItems", "item", "items"},
+	{"minProperties", "maxProperties", "member", "members"},
+}
+
+func (c counting) bounds(o document.Object) string {
+	least, some := value[json.Number](o, c.least)
+	most, bounded := value[json.Number](o, c.most)
+	what := c.many
+	switch {
+	case some && bounded && least == most:
+		if least == "1" {
+			what = c.one
+		}
+		return fmt.Sprintf("%s %s", most, what)
+	case some && bounded:
+		return fmt.Sprintf("%s to %s %s", least, most, what)
+	case some:
+		if least == "1" {
+			what = c.one
+		}
+		return fmt.Sprintf("at least %s %s", least, what)
+	case bounded:
+		if most == "1" {
+			what = c.one
+		}
+		return fmt.Sprintf("at most %s %s", most, what)
+	}
+	return ""
 }
 
 var flags = []struct {

@@ -78,6 +78,9 @@ func newTypes(stream string, types []*contract.EventType) ([]eventType, error) {
 	var all []eventType
 	for _, t := range types {
 		shown := eventType{EventType: t, Stream: stream, Paragraphs: paragraphs(t.Description), Data: describe(document.Schema(t, t.Name))}
+		if t.Schema.Root.Description == "" && t.Summary+t.Description != "" { // a document has that of the type
+			shown.Data.Text = ""
+		}
 		for _, example := range t.Examples {
 			text, err := indented(example)
 			if err != nil {

@@ -79,8 +79,8 @@ export class Field {
 			["maximum", "at most %"], ["exclusiveMaximum", "below %"], ["multipleOf", "a multiple of %"], ["pattern", "matches %"], ["format", "%"],
 		];
 		return [
-			shape.text("description") || shape.text("title"),
-			...bounds.filter(([keyword]) => shape.get(keyword) !== undefined).map(([keyword, says]) => says.replace("%", () => String(shape.get(keyword)))),
+			this.place.name === "" ? "" : shape.text("description") || shape.text("title"), // of the whole the page tells beside it
+			...bounds.filter(([keyword]) => shape.get(keyword) !== undefined).map(([keyword, says]) => says.replace("%", () => String(shape.get(keyword))).replace(/\b1 characters/, "1 character")),
 		].filter((text) => text !== "").join(" · ");
 	}
 }

@@ -81,6 +81,7 @@ export class Listen {
 		const subscription = new Subscription(this.stream.name, this.#asked());
 		this.arrivals.clear();
 		this.told.replaceChildren();
+		this.told.hidden = true;
 		this.drop.disabled = this.stop.disabled = false;
 		let wait = FIRST;
 		while (!all.signal.aborted) {
@@ -193,7 +194,8 @@ export class Listen {
 	 * @param {string} tone
 	 */
 	#tell(text, tone) {
-		this.told.append(element("li", { class: tone }, text));
+		this.told.hidden = false;
+		this.told.append(element("p", { class: tone }, text));
 		this.told.scrollTop = this.told.scrollHeight;
 	}
 }
