@@ -67,6 +67,26 @@ func run(t testing.TB, in string, args ...string) string {
 	return string(output)
 }
 
+// File gives a file of a package that is installed here, such as axe-core/axe.min.js.
+func File(t testing.TB, name string) string {
+	t.Helper()
+	Need(t)
+	text, err := os.ReadFile(filepath.Join(folder(t), "node_modules", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Check has TypeScript check modules of JavaScript for a browser, strictly, by their JSDoc.
+func Check(t testing.TB, modules ...string) {
+	t.Helper()
+	Need(t)
+	run(t, folder(t), append([]string{filepath.Join("node_modules", "typescript", "bin", "tsc"), "--ignoreConfig", "--noEmit", "--allowJs", "--checkJs", "--strict",
+		"--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes", "--noImplicitOverride", "--noUnusedLocals", "--target", "es2022",
+		"--module", "es2022", "--moduleResolution", "bundler", "--lib", "es2023,dom,dom.iterable,dom.asynciterable", "--types", ""}, modules...)...)
+}
+
 // A Project is a folder with programs in TypeScript, in which what is installed here can be imported.
 type Project struct{ Folder string }
 

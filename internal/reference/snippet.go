@@ -2,7 +2,9 @@ package reference
 
 import (
 	"encoding/json"
+	"go/format"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/template"
@@ -68,9 +70,22 @@ func (s *stream) snippets(address string) []snippet {
 		if err := each.template.Execute(&b, data); err != nil {
 			panic(err) // of our own templates
 		}
-		all = append(all, snippet{each.language, strings.TrimSpace(b.String())})
+		text := strings.TrimSpace(b.String())
+		if each.language == "Go" {
+			text = formatted(text)
+		}
+		all = append(all, snippet{each.language, text})
 	}
 	return all
+}
+
+// formatted is a program of Go as gofmt writes it.
+func formatted(program string) string {
+	text, err := format.Source([]byte(program))
+	if err != nil {
+		panic(err) // of our own template
+	}
+	return string(text)
 }
 
 // WS is the address for WebSockets.
@@ -92,6 +107,7 @@ func (s snipped) ClientTransport() string {
 
 var quoting = template.FuncMap{
 	"shell":  shellText,
+	"word":   shellWord,
 	"goText": goText,
 	"python": python,
 	"js":     func(text string) string { return string(jsText(text)) },
@@ -99,6 +115,16 @@ var quoting = template.FuncMap{
 
 // shellText is one word of a POSIX shell.
 func shellText(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// shellWord is one too, with no quotes where it needs none.
+func shellWord(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return shellText(text)
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9._:-]+$`)
 
 // goText is a string of Go, with no escapes where that is possible.
 func goText(text string) string {

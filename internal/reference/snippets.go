@@ -149,12 +149,12 @@ with urllib.request.urlopen(request) as lines:
 
 const grpcurlText = `
 {{- if .Service}}# Real fields, made of the contract
-grpcurl {{if not .TLS}}-plaintext {{end}}{{.Host}} describe {{.Service}}
-grpcurl {{if not .TLS}}-plaintext {{end}}{{if .Stored}}-d '{{"{"}}{{if .RoomKey}}"key": "{{.RoomKey}}", {{end}}"last": 10}' {{end}}{{.Host}} {{.Service}}/Subscribe
+grpcurl {{if not .TLS}}-plaintext {{end}}{{word .Host}} describe {{.Service}}
+grpcurl {{if not .TLS}}-plaintext {{end}}{{if .Stored}}-d '{{"{"}}{{if .RoomKey}}"key": "{{.RoomKey}}", {{end}}"last": 10}' {{end}}{{word .Host}} {{.Service}}/Subscribe
 
 # The .proto, to generate clients of
 curl -O {{printf "%s/protos/%s/v1/%s.proto" .At .Name .Name | shell}}
 
 {{end}}# Any stream, with data as JSON in bytes
-grpcurl {{if not .TLS}}-plaintext {{end}}-d '{"stream": "{{.Name}}"{{if .RoomKey}}, "key": "{{.RoomKey}}"{{end}}{{if .Stored}}, "last": 10{{end}}}' {{.Host}} leat.v1.StreamService/Subscribe
+grpcurl {{if not .TLS}}-plaintext {{end}}-d '{"stream": "{{.Name}}"{{if .RoomKey}}, "key": "{{.RoomKey}}"{{end}}{{if .Stored}}, "last": 10{{end}}}' {{word .Host}} leat.v1.StreamService/Subscribe
 `
