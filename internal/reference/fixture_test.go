@@ -78,7 +78,7 @@ streams:
 // startShop serves the shop, whose rooms repeat what is said in them.
 func startShop(t *testing.T) *wiretest.Server {
 	t.Helper()
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	t.Cleanup(closeIdle)
 	s := wiretest.Start(t, shop)
 	handle := func(_ context.Context, c leat.Command) (leat.Answer, error) {
 		return leat.Answer{
@@ -91,6 +91,8 @@ func startShop(t *testing.T) *wiretest.Server {
 	}
 	return s
 }
+
+func closeIdle() { http.DefaultClient.CloseIdleConnections() }
 
 // order is the data of an order.
 func order(id string) string {

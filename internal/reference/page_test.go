@@ -1,6 +1,7 @@
 package reference_test
 
 import (
+	"fmt"
 	"go/format"
 	"net/http"
 	"os"
@@ -185,7 +186,7 @@ func TestThePageSaysWhatIsPromised(t *testing.T) {
 func TestASchemaWithoutEndHasARowForEachThingThatIsNew(t *testing.T) {
 	definitions := ""
 	for i := range 30 {
-		definitions += `d` + string(rune('a'+i)) + `: { type: object, properties: { x: { $ref: "#/$defs/d` + string(rune('a'+i+1)) + `" }, y: { $ref: "#/$defs/d` + string(rune('a'+i+1)) + `" } } }, `
+		definitions += fmt.Sprintf(`d%d: { type: object, properties: { x: { $ref: "#/$defs/d%[2]d" }, y: { $ref: "#/$defs/d%[2]d" } } }, `, i, i+1)
 	}
 	text := page(t, parse(t, `
 leat: 1
@@ -195,7 +196,7 @@ streams:
     transports: [sse]
     events:
       grown: { schema: { $ref: "#/$defs/tree", $defs: { tree: { type: object, properties: { left: { $ref: "#/$defs/tree" }, size: { type: integer } } } } } }
-      burst: { schema: { $ref: "#/$defs/da", $defs: { `+definitions+`d`+string(rune('a'+30))+`: true } } }
+      burst: { schema: { $ref: "#/$defs/d0", $defs: { `+definitions+`d30: true } } }
 `))
 	if n := strings.Count(text, `<code class="name">left</code>`); n != 1 {
 		t.Errorf("left is described %d times, want once", n)

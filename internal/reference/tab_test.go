@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-const patience = 20 * time.Second
+const patience = 10 * time.Second
 
 // A tab is a page in a browser without a window.
 type tab struct {
@@ -89,7 +89,8 @@ func (b *tab) until(condition string) {
 		case err != nil:
 			b.Fatalf("%s: %v", condition, err)
 		case time.Now().After(deadline):
-			b.Fatalf("still not %s; the page says:\n%s", condition, evaluate[string](b, `document.body.innerText`))
+			b.Fatalf("still not %s; the page says:\n%s", condition,
+				evaluate[string](b, `[...document.querySelectorAll(".state, .told, .answer, .wrong")].map((e) => e.textContent).join("\n")`))
 		}
 	}
 }
