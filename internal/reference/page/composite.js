@@ -53,10 +53,16 @@ export class ObjectField extends Framed {
 
 	/** @override */
 	json() {
+		if (!this.place.required && this.blank) return undefined;
 		const members = [...this.fields].map(([name, field]) => /** @type {const} */ ([name, field.json()]));
 		const all = [...members, ...this.rest.map(([name, value]) => /** @type {const} */ ([name, JSON.stringify(value)]))]
 			.filter(([, value]) => value !== undefined).map(([name, value]) => `${JSON.stringify(name)}:${value}`);
-		return all.length === 0 && !this.place.required ? undefined : `{${all.join(",")}}`;
+		return `{${all.join(",")}}`;
+	}
+
+	/** @override */
+	get blank() {
+		return this.rest.length === 0 && [...this.fields.values()].every((field) => field.blank);
 	}
 
 	/** @override @param {unknown} value */
@@ -110,6 +116,11 @@ export class ArrayField extends Framed {
 		this.items.push(item);
 		this.list.append(item.node);
 		return field;
+	}
+
+	/** @override */
+	get blank() {
+		return this.items.length === 0;
 	}
 
 	/** @override An item that is empty is null: to leave it out would move the others. */
@@ -175,6 +186,11 @@ export class ChoiceField extends Framed {
 		return this.field?.json();
 	}
 
+	/** @override */
+	get blank() {
+		return this.field?.blank ?? true;
+	}
+
 	/** @override @param {unknown} value */
 	set(value) {
 		const at = value === undefined ? -1 : this.alternatives.findIndex((shape) => shape.suits(value));
@@ -223,6 +239,11 @@ export class LazyField extends Field {
 	/** @override */
 	json() {
 		return this.field?.json();
+	}
+
+	/** @override */
+	get blank() {
+		return this.field?.blank ?? true;
 	}
 
 	/** @override @param {unknown} value */

@@ -27,6 +27,11 @@ export class Field {
 		throw new Error("a field has a value");
 	}
 
+	/** Whether nobody has given it a value: an object that may be left out is, where all in it is blank. */
+	get blank() {
+		return this.json() === undefined;
+	}
+
 	/** @param {unknown} _value undefined empties it */
 	set(_value) {
 		throw new Error("a field can be set");

@@ -78,6 +78,11 @@ export class SelectField extends Field {
 		return this.select.value === "" ? undefined : this.values[Number(this.select.value)];
 	}
 
+	/** @override A value without an alternative is nobody's choice. */
+	get blank() {
+		return this.select.value === "" || this.values.length === 1;
+	}
+
 	/** @override @param {unknown} value */
 	set(value) {
 		const at = this.values.indexOf(JSON.stringify(value));
@@ -104,6 +109,11 @@ export class JSONField extends Field {
 			throw new NotJSON(this, e instanceof Error ? e.message : String(e));
 		}
 		return text;
+	}
+
+	/** @override */
+	get blank() {
+		return this.input.value.trim() === "";
 	}
 
 	/** @override @param {unknown} value */

@@ -24,7 +24,7 @@ export class Listen {
 	constructor(panel, stream) {
 		this.stream = stream;
 		this.form = part(panel, "form.connect", HTMLFormElement);
-		this.connect = part(this.form, "button:not([name])", HTMLButtonElement);
+		this.connect = part(this.form, "button:not([type])", HTMLButtonElement);
 		this.drop = part(this.form, "[name=drop]", HTMLButtonElement);
 		this.stop = part(this.form, "[name=stop]", HTMLButtonElement);
 		this.state = part(panel, ".state", HTMLElement);

@@ -17,7 +17,7 @@ export class Send {
 		this.made = part(this.form, ".made", HTMLElement);
 		this.raw = part(this.form, ".raw", HTMLElement);
 		this.text = part(this.raw, "textarea", HTMLTextAreaElement);
-		this.submit = part(this.form, "button:not([name])", HTMLButtonElement);
+		this.submit = part(this.form, "button:not([type])", HTMLButtonElement);
 		this.example = part(this.form, "[name=example]", HTMLButtonElement);
 		this.answer = part(this.form, ".answer", HTMLElement);
 		this.type = this.#chosen();
