@@ -44,6 +44,7 @@ func (d *Demo) suggestions(a node.Addresses, backend status) []suggestion {
 			at = " --server " + a.Public
 		}
 		add("a browser", "%s/", a.Public)
+		add("reference", "%s/docs explains every stream, and lets you try it", a.Public)
 		add("live", "curl -N %s/events/orders", a.Public)
 		add("history", "curl -H 'Accept: application/json' '%s/events/orders?limit=3'", a.Public)
 		add("publish", `curl %s/events/orders --json '{"type":"order.cancelled","data":{"orderId":"or_1","reason":"just trying"}}'`, a.Public)

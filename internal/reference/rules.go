@@ -91,6 +91,9 @@ func (m *met) rules() []string {
 				add(fmt.Sprintf(r.says, written(v)))
 			}
 		}
+		if pattern, ok := value[string](o, "pattern"); ok {
+			add("matches " + pattern)
+		}
 		for _, c := range counted {
 			add(c.bounds(o))
 		}
@@ -119,7 +122,6 @@ var ruled = []struct{ keyword, says string }{
 	{"maximum", "at most %s"},
 	{"exclusiveMaximum", "below %s"},
 	{"multipleOf", "a multiple of %s"},
-	{"pattern", "matches %s"},
 	{"minContains", "%s items at least that fit"},
 	{"maxContains", "%s items at most that fit"},
 	{"contentEncoding", "encoded as %s"},

@@ -44,6 +44,7 @@ const number = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 export class NumberField extends TextField {
 	/** @override */
 	show() {
+		this.node.classList.add("small");
 		this.input.inputMode = this.place.shape.type === "integer" ? "numeric" : "decimal";
 		this.labelled(this.input);
 	}
@@ -64,6 +65,7 @@ export class SelectField extends Field {
 	constructor(place, values) {
 		super(place);
 		this.values = values.map((value) => JSON.stringify(value));
+		this.node.classList.add("small");
 		this.select = element("select");
 		this.select.append(element("option", { value: "" }, "(left out)"));
 		for (const [i, value] of values.entries()) {
