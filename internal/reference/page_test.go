@@ -80,6 +80,9 @@ func TestEveryContractHasAPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	contracts["shop"], contracts["hostile"] = parse(t, shop), parse(t, hostileContract(t))
+	contracts["names"] = parse(t, `{ leat: 1, info: { title: T, version: 1.0.0 }, streams: {
+		orders: { events: { e: { schema: true } } }, orders-title: { events: { e: { schema: true } } }, about: { events: { e: { schema: true } } },
+		content: { events: { e: { schema: true } } }, told: { events: { e: { schema: true } } }, copied: { events: { e: { schema: true } } } } }`)
 	for name, c := range contracts {
 		t.Run(name, func(t *testing.T) {
 			text := page(t, c)

@@ -24,7 +24,7 @@ func parseSnippet(text string) *template.Template {
 }
 
 const curlText = `
-{{- if .SSE}}# Subscribe
+{{- if .SSE}}# Subscribe, until Ctrl-C
 curl -N {{printf "%s/events/%s%s" .At .Name .Room | shell}}
 {{if .Stored}}
 # Begin with the last ten events; after=POSITION goes on where one was
@@ -150,7 +150,7 @@ with urllib.request.urlopen(request) as lines:
 const grpcurlText = `
 {{- if .Service}}# Real fields, made of the contract
 grpcurl {{if not .TLS}}-plaintext {{end}}{{word .Host}} describe {{.Service}}
-grpcurl {{if not .TLS}}-plaintext {{end}}{{if .Stored}}-d '{{"{"}}{{if .RoomKey}}"key": "{{.RoomKey}}", {{end}}"last": 10}' {{end}}{{word .Host}} {{.Service}}/Subscribe
+grpcurl {{if not .TLS}}-plaintext {{end}}-d '{{"{"}}{{if .RoomKey}}"key": "{{.RoomKey}}"{{if .Stored}}, {{end}}{{end}}{{if .Stored}}"last": 10{{end}}}' {{word .Host}} {{.Service}}/Subscribe
 
 # The .proto, to generate clients of
 curl -O {{printf "%s/protos/%s/v1/%s.proto" .At .Name .Name | shell}}

@@ -55,7 +55,7 @@ func newStream(c *contract.Contract, s *contract.Stream, api *typed.API, number 
 		return stream{}, err
 	}
 	for i, d := range document.Diagrams(c, s) {
-		shown.Diagrams = append(shown.Diagrams, diagram{d.Title, d.Mermaid(), picture(d, fmt.Sprintf("tip-%d-%d", number, i))})
+		shown.Diagrams = append(shown.Diagrams, diagram{d.Title, d.Mermaid(), picture(d, fmt.Sprintf("_tip-%d-%d", number, i))})
 	}
 	return shown, nil
 }

@@ -4,7 +4,7 @@ import { element, part } from "./dom.js";
 
 /** Gives every piece of code a button. */
 export function addCopyButtons() {
-	const told = part(document, "#copied", HTMLElement);
+	const told = part(document, "#_copied", HTMLElement);
 	for (const box of document.querySelectorAll(".code")) {
 		const pre = part(box, "pre", HTMLPreElement);
 		const button = element("button", { type: "button", "aria-label": `Copy: ${pre.getAttribute("aria-label") ?? "code"}` }, "Copy");

@@ -43,7 +43,7 @@ export function valueOf(form, name) {
 
 let numbers = 0;
 
-/** An id that no other element has. */
+/** An id that no other element has: a stream's begins with a letter. */
 export function freshID() {
-	return `made-${++numbers}`;
+	return `_made-${++numbers}`;
 }
