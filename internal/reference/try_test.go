@@ -292,30 +292,35 @@ func TestAxeFindsNothing(t *testing.T) {
 	s := startShop(t)
 	axe := nodetest.File(t, "axe-core/axe.min.js")
 	b := openBrowser(t)
+	b.resize(1280, "light")
+	b.open(s.URL + "/docs")
+	b.run(axe)
+	check := func(width int64, scheme string) {
+		found := evaluate[string](b, `axe.run().then(({ violations }) => violations.map(({ impact, id, nodes }) =>
+			[impact, id, ...nodes.slice(0, 5).map(({ target, failureSummary }) => target + ": " + failureSummary)].join("\n")).join("\n"))`)
+		if found != "" {
+			t.Errorf("at %d pixels, %s:\n%s", width, scheme, found)
+		}
+		if wide := evaluate[int64](b, "document.documentElement.scrollWidth"); wide > width {
+			t.Errorf("the page is %d pixels wide on a screen of %d", wide, width)
+		}
+	}
+	check(1280, "light") // before anything was done
+	p := panel{b, "orders"}
+	p.connect("sse", "earliest")
+	p.fill("orderId", "axe")
+	p.click(".send button:not([type])")
+	p.untilSays(".answer", "201: ")
+	p.untilSays(".arrivals", "axe")
+	p.fill("orderId", "")
+	p.click(".send button:not([type])")
+	p.untilSays(".answer", "422 ")
+	p.click("[name=drop]")
+	p.untilState("dropped")
 	for _, width := range []int64{360, 768, 1280} {
 		for _, scheme := range []string{"light", "dark"} {
 			b.resize(width, scheme)
-			b.open(s.URL + "/docs")
-			p := panel{b, "orders"}
-			p.connect("sse", "earliest")
-			p.fill("orderId", "axe")
-			p.click(".send button:not([type])")
-			p.untilSays(".answer", "201: ")
-			p.untilSays(".arrivals", "axe")
-			p.fill("orderId", "")
-			p.click(".send button:not([type])")
-			p.untilSays(".answer", "422 ")
-			p.click("[name=drop]")
-			p.untilState("dropped")
-			b.run(axe)
-			found := evaluate[string](b, `axe.run().then(({ violations }) => violations.map(({ impact, id, nodes }) =>
-				[impact, id, ...nodes.slice(0, 5).map(({ target, failureSummary }) => target + ": " + failureSummary)].join("\n")).join("\n"))`)
-			if found != "" {
-				t.Errorf("at %d pixels, %s:\n%s", width, scheme, found)
-			}
-			if wide := evaluate[int64](b, "document.documentElement.scrollWidth"); wide > width {
-				t.Errorf("the page is %d pixels wide on a screen of %d", wide, width)
-			}
+			check(width, scheme)
 		}
 	}
 }
