@@ -36,7 +36,7 @@ streams:
           properties:
             orderId: { type: string, minLength: 1, description: As the shop calls it }
             when: { type: string, format: date-time }
-            count: { type: integer, minimum: 1 }
+            count: { type: integer, minimum: 1, maximum: 9007199254740993 }
             gift: { type: boolean }
             colour: { enum: [red, blue, 7] }
             note: { type: [string, "null"], maxLength: 40 }
@@ -52,7 +52,7 @@ streams:
                 - { title: To collect, type: object, required: [kind], properties: { kind: { const: collect } } }
             parent: { $ref: "#" }
         examples:
-          - { orderId: or_1, when: 2024-05-01T10:00:00Z, count: 2, lines: [{ sku: A1, price: { amount: 1.5, currency: EUR } }], ship: { kind: collect }, extra: kept }
+          - { orderId: or_1, when: 2024-05-01T10:00:00Z, count: 9007199254740993, lines: [{ sku: A1, price: { amount: 1.5, currency: EUR } }], ship: { kind: collect }, extra: kept }
       order.cancelled:
         deprecated: true
         schema: { type: object, required: [orderId], properties: { orderId: { type: string } } }

@@ -17,7 +17,7 @@ class Framed extends Field {
 		const hints = this.hints();
 		const describedBy = [...(hints === "" ? [] : [`${this.id}-hint`]), this.error.id].join(" ");
 		this.frame = element("fieldset", { tabindex: "-1", "aria-describedby": describedBy });
-		if (place.name !== "") this.frame.append(element("legend", { class: place.required ? "must" : "" }, place.name));
+		if (place.name !== "") this.frame.append(element("legend", { class: place.required && !place.item ? "must" : "" }, place.name));
 		if (hints !== "") this.frame.append(element("p", { class: "hint", id: `${this.id}-hint` }, hints));
 		this.frame.append(this.error);
 		this.control = this.frame;
@@ -105,7 +105,7 @@ export class ArrayField extends Framed {
 
 	#append() {
 		const { shape, depth, name } = this.place;
-		const field = this.make({ shape: shape.inner(shape.get("items")), name: `${name || "item"} ${this.items.length + 1}`, required: true, depth: depth + 1 });
+		const field = this.make({ shape: shape.inner(shape.get("items")), name: `${name || "item"} ${this.items.length + 1}`, required: true, item: true, depth: depth + 1 });
 		const remove = element("button", { type: "button", class: "quiet", "aria-label": `Remove ${field.place.name}` }, "Remove");
 		const item = { field, node: element("div", { class: "beside" }, field.node, remove) };
 		remove.addEventListener("click", () => {

@@ -1,5 +1,6 @@
 // @ts-check
 // What the page's scripts know of the contract; internal/reference/facts.go says it.
+import { parse } from "./json.js";
 
 /**
  * @typedef {{ [keyword: string]: unknown }} SchemaObject
@@ -13,7 +14,7 @@
 export async function loadContract() {
 	const answer = await fetch(address("docs/contract.json"));
 	if (!answer.ok) throw new Error(`the contract cannot be loaded: ${answer.status}`);
-	return answer.json();
+	return parse(await answer.text());
 }
 
 /**

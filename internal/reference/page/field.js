@@ -1,10 +1,11 @@
 // @ts-check
 // What all fields of a made form have: a label, a hint, a place for what is wrong with it.
 import { element, freshID } from "./dom.js";
+import { shown } from "./json.js";
 
 /**
  * @typedef {import("./schema.js").Shape} Shape
- * @typedef {{ shape: Shape, name: string, required: boolean, depth: number }} Place name is "" for the data itself
+ * @typedef {{ shape: Shape, name: string, required: boolean, depth: number, item?: true }} Place name is "" for the data itself
  */
 
 /** @abstract */
@@ -67,7 +68,7 @@ export class Field {
 		const { name, required } = this.place;
 		control.id = this.id;
 		this.control = control;
-		const label = element("label", { for: this.id, class: required ? "must" : "" }, name === "" ? "data" : name);
+		const label = element("label", { for: this.id, class: required && !this.place.item ? "must" : "" }, name === "" ? "data" : name);
 		const hints = this.hints();
 		control.setAttribute("aria-describedby", [...(hints === "" ? [] : [`${this.id}-hint`]), this.error.id].join(" "));
 		if (required) control.setAttribute("aria-required", "true");
@@ -85,7 +86,7 @@ export class Field {
 		];
 		return [
 			this.place.name === "" ? "" : shape.text("description") || shape.text("title"), // of the whole the page tells beside it
-			...bounds.filter(([keyword]) => shape.get(keyword) !== undefined).map(([keyword, says]) => says.replace("%", () => String(shape.get(keyword))).replace(/\b1 characters/, "1 character")),
+			...bounds.filter(([keyword]) => shape.get(keyword) !== undefined).map(([keyword, says]) => says.replace("%", () => shown(shape.get(keyword))).replace(/\b1 characters/, "1 character")),
 		].filter((text) => text !== "").join(" · ");
 	}
 }

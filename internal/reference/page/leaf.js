@@ -2,6 +2,7 @@
 // Fields of single values. An empty one is left out: the JSON of the form can say what a form cannot.
 import { element } from "./dom.js";
 import { Field } from "./field.js";
+import { parse, shown } from "./json.js";
 
 /** A text. */
 export class TextField extends Field {
@@ -23,7 +24,7 @@ export class TextField extends Field {
 
 	/** @override @param {unknown} value */
 	set(value) {
-		this.input.value = value === undefined || value === null ? "" : String(value);
+		this.input.value = value === undefined || value === null ? "" : shown(value);
 	}
 }
 
@@ -69,7 +70,7 @@ export class SelectField extends Field {
 		this.select = element("select");
 		this.select.append(element("option", { value: "" }, "(left out)"));
 		for (const [i, value] of values.entries()) {
-			this.select.append(element("option", { value: String(i) }, typeof value === "string" && value !== "" ? value : JSON.stringify(value)));
+			this.select.append(element("option", { value: String(i) }, value === "" ? '""' : shown(value)));
 		}
 		this.labelled(this.select);
 		this.set(undefined);
@@ -106,7 +107,7 @@ export class JSONField extends Field {
 		const text = this.input.value.trim();
 		if (text === "") return undefined;
 		try {
-			JSON.parse(text);
+			parse(text);
 		} catch (e) {
 			throw new NotJSON(this, e instanceof Error ? e.message : String(e));
 		}

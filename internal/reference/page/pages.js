@@ -1,6 +1,7 @@
 // @ts-check
 // Pages of history, and long polling: for networks that break streams.
 import { address, streamPath } from "./contract.js";
+import { parse } from "./json.js";
 import { Refusal, passes, problemOf } from "./problem.js";
 
 const LIMIT = 100;
@@ -25,7 +26,7 @@ export async function followPages(subscription, listener, signal) {
 			throw new Refusal(problem);
 		}
 		if (first) listener.opened(`GET /${path}${query}`, [`${answer.status}`, ...[...answer.headers].map(([name, value]) => `${name}: ${value}`)].join("\n"));
-		const page = await answer.json();
+		const page = parse(await answer.text());
 		if (page.gap) listener.event({ type: "leat.gap", id: page.gap.resumedAfter, key: "", time: "", data: JSON.stringify(page.gap) });
 		for (const e of page.events) listener.event({ type: e.type, id: e.id, key: e.key ?? "", time: e.time, data: JSON.stringify(e.data) });
 		subscription.position = page.next;

@@ -1,13 +1,15 @@
 // @ts-check
 // As much of JSON Schema as a form needs. What is valid, the server says.
 
+import { isRaw } from "./json.js";
+
 /**
  * @typedef {import("./contract.js").Schema} Schema
  * @typedef {import("./contract.js").SchemaObject} SchemaObject
  */
 
 /** @param {unknown} value @returns {value is SchemaObject} */
-export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value) && !isRaw(value);
 
 /** A schema with what it refers to and what it has in allOf put together. */
 export class Shape {
@@ -141,6 +143,7 @@ export class Shape {
 	suits(value) {
 		const values = this.values();
 		if (values !== undefined) return values.some((other) => JSON.stringify(other) === JSON.stringify(value));
+		if (isRaw(value)) return this.type === "number" || this.type === "integer";
 		if (!isObject(value)) return this.type === "" || this.type === typeof value || (this.type === "integer" && typeof value === "number") || (this.type === "array" && Array.isArray(value));
 		if (this.type !== "object" && this.type !== "") return false;
 		const members = this.members();

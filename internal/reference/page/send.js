@@ -3,6 +3,7 @@
 import { address, streamPath } from "./contract.js";
 import { element, part, valueOf } from "./dom.js";
 import { makeForm } from "./form.js";
+import { parse } from "./json.js";
 import { NotJSON } from "./leaf.js";
 import { problemOf } from "./problem.js";
 
@@ -65,8 +66,8 @@ export class Send {
 	/** Carries what was written from the form to the JSON, or back. */
 	#turn() {
 		try {
-			if (this.#raw) this.text.value = indented(this.data.json() ?? "null");
-			else this.data.set(JSON.parse(this.text.value));
+			if (this.#raw) this.text.value = JSON.stringify(parse(this.data.json() ?? "null"), undefined, 2);
+			else this.data.set(parse(this.text.value));
 		} catch {
 			// What cannot be read stays where it is; the other side shows what it had.
 		}
@@ -81,7 +82,7 @@ export class Send {
 		let data = this.text.value;
 		try {
 			if (!this.#raw) data = this.data.json() ?? "null";
-			else JSON.parse(data);
+			else parse(data);
 		} catch (e) {
 			this.#unreadable(e);
 			return;
@@ -116,7 +117,7 @@ export class Send {
 		}
 		const text = await answer.text();
 		/** @type {{ id?: string, reply?: unknown[] }} */
-		const said = text === "" ? {} : JSON.parse(text);
+		const said = text === "" ? {} : parse(text);
 		if (this.#route === "commands") this.#say("good", `${answer.status}: done`);
 		else this.#say("good", said.id === undefined ? `${answer.status}: sent to who is there` : `${answer.status}: stored as ${said.id}`);
 		if ((said.reply ?? []).length > 0) this.answer.append(element("pre", { tabindex: "0" }, JSON.stringify(said.reply, undefined, 2)));
@@ -154,14 +155,4 @@ export class Send {
 	#say(tone, text) {
 		this.answer.append(element("p", { class: tone }, text));
 	}
-}
-
-/**
- * JSON with indents, and with its numbers as they were written.
- * @param {string} json
- */
-function indented(json) {
-	const value = JSON.parse(json);
-	const text = JSON.stringify(value, undefined, 2);
-	return JSON.stringify(value) === json ? text : json;
 }
