@@ -101,7 +101,7 @@ func order(id string) string {
 
 func get(t *testing.T, url string) (*http.Response, string) {
 	t.Helper()
-	response, err := http.Get(url) //nolint:noctx // of a server of this test
+	response, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}

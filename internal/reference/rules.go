@@ -39,7 +39,7 @@ func (m *met) typ() string {
 	if m.nothing {
 		return "nothing"
 	}
-	text := ""
+	var text string
 	switch types, _ := m.first("type"); types := types.(type) {
 	case string:
 		text = types

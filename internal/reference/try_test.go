@@ -2,6 +2,8 @@ package reference_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -84,6 +86,7 @@ func TestAnybodyCanTryIt(t *testing.T) {
 	t.Run("every kind of field", func(t *testing.T) { tryForm(b.with(t), s) })
 	t.Run("what the server says about a subscription", func(t *testing.T) { tryStarts(b.with(t), s) })
 	t.Run("the programs", func(t *testing.T) { runScripts(b.with(t), s) })
+	t.Run("mounted below a path", func(t *testing.T) { tryMounted(b.with(t), s) })
 	t.Run("a server that comes back", func(t *testing.T) { tryRestart(b.with(t), s) })
 }
 
@@ -250,6 +253,23 @@ func runScripts(b *tab, s *wiretest.Server) {
 			}
 		}
 	}
+}
+
+// tryMounted uses the page of a server within another program.
+func tryMounted(b *tab, s *wiretest.Server) {
+	within := httptest.NewServer(http.StripPrefix("/shop", s.Leat.Handler()))
+	defer within.Close()
+	b.open(within.URL + "/shop/docs")
+	p := panel{b, "orders"}
+	for _, transport := range []string{"sse", "websocket", "pages"} {
+		p.connect(transport, "latest")
+		p.fill("orderId", "by "+transport)
+		p.click(".send button:not([type])")
+		p.untilSays(".arrivals", "by "+transport)
+	}
+	p.click("[name=stop]")
+	p.untilState("off")
+	b.open(s.URL + "/docs") // for the other to close
 }
 
 // tryRestart takes the server away; the page comes back by itself, and misses nothing.
