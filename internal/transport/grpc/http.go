@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -38,13 +39,15 @@ func (s *Server) begin() bool {
 	return true
 }
 
-// A response cuts its HTTP/2 stream when a write makes no progress for hub.SlowAfter: the handler cannot, because its
-// status would wait behind the write. The client then sees a reset stream instead of a status.
+// A response notices when a write makes no progress for hub.SlowAfter. It then cuts its HTTP/2 stream, unless that has a
+// sender: its handler does so in time. A status of the handler's would wait behind the write.
 type response struct {
 	http.ResponseWriter
 	controller *http.ResponseController
 	timer      *time.Timer
-	stalled    chan struct{} // closed when a write has made no progress for hub.SlowAfter
+	stalled    chan struct{}          // closed when a write has made no progress for hub.SlowAfter
+	sender     atomic.Pointer[sender] // nil where the handler has none
+	written    int64                  // bytes; belongs to who writes
 
 	mu   sync.Mutex // guards done, and is held while the stream is cut
 	done bool       // net/http has the ResponseWriter back
@@ -57,7 +60,9 @@ func newResponse(w http.ResponseWriter) *response {
 	r := &response{ResponseWriter: w, controller: http.NewResponseController(w), stalled: make(chan struct{})}
 	r.timer = time.AfterFunc(hub.SlowAfter, sync.OnceFunc(func() {
 		close(r.stalled)
-		r.cut()
+		if r.sender.Load() == nil {
+			r.cut()
+		}
 	}))
 	r.timer.Stop()
 	return r
@@ -74,6 +79,7 @@ func (r *response) Write(p []byte) (n int, err error) {
 		written, err := r.ResponseWriter.Write(p[n:min(n+piece, len(p))])
 		r.timer.Stop()
 		n += written
+		r.written += int64(written)
 		if err != nil || n == len(p) {
 			return n, err
 		}
@@ -85,6 +91,9 @@ func (r *response) Flush() {
 	r.timer.Reset(hub.SlowAfter)
 	_ = r.controller.Flush() // the next write fails too, and grpc-go sees the request's context end
 	r.timer.Stop()
+	if s := r.sender.Load(); s != nil {
+		s.pass(r.written)
+	}
 }
 
 // cut ends the stream at once; writes under way fail.
