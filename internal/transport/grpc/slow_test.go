@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +11,6 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	grpcgo "google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
@@ -43,12 +40,7 @@ func TestAClientThatStopsReadingIsEndedAndDelaysNobody(t *testing.T) {
 					t.Fatalf("got %s after %v, want %s at once", got.Id, time.Since(published), id)
 				}
 			}
-			err := stuck.end(t)
-			if way == "native" {
-				wantComeBack(t, err)
-			} else if status.Code(err) == codes.OK { // net/http can only reset the stream
-				t.Errorf("got %v, want an error", err)
-			}
+			wantComeBack(t, stuck.end(t)) // it has taken up the rest in time
 		})
 	}
 }
@@ -80,22 +72,21 @@ func TestForeignClientsThatStallAreEndedInTimeAndDelayNobody(t *testing.T) {
 			defer ticks.Stop()
 			for n.gone(t) < 2 {
 				<-ticks.C
-				// Over net/http it can take three times as long: a socket that is as good as full takes the rest of a piece
+				// Over net/http it can take more than three times as long: a socket that is as good as full takes the rest of a piece
 				// when a write is tried again, and net/http gives up when a try has moved no byte at all (seen: 26 s).
-				if publish(); time.Since(filled) > 3*hub.SlowAfter {
+				if publish(); time.Since(filled) > 4*hub.SlowAfter {
 					t.Fatalf("%v of 2 ended after %v", n.gone(t), time.Since(filled))
 				}
 			}
 			if took := time.Since(began); took < hub.SlowAfter {
 				t.Errorf("ended after %v", took)
 			}
-			windowless.wantsEnd(t, way)
+			windowless.wantsComeBack(t)
 		})
 	}
 }
 
-// gone is how many connections have ended. The reason is not always slowness: grpc-go sets TCP_USER_TIMEOUT, so the
-// kernel may be first with one that never reads its socket.
+// gone is how many connections have ended.
 func (n *node) gone(t *testing.T) (count float64) {
 	t.Helper()
 	families, err := n.ended.Gather()
@@ -111,37 +102,6 @@ func (n *node) gone(t *testing.T) (count float64) {
 		}
 	}
 	return count
-}
-
-// wantsEnd reads the end of the stream. grpc-go queues the status behind the data, and HTTP/2 lets neither pass without
-// a window; net/http resets the stream.
-func (s *trickle) wantsEnd(t *testing.T, way string) {
-	t.Helper()
-	if way == "native" {
-		s.allow(t, 1<<30)
-	}
-	s.until(t, func(frame http2.Frame) bool {
-		switch frame := frame.(type) {
-		case *http2.RSTStreamFrame:
-			if way == "native" {
-				t.Errorf("the stream is reset: %v", frame.ErrCode)
-			}
-			return true
-		case *http2.HeadersFrame:
-			fields, err := s.headers.DecodeFull(frame.HeaderBlockFragment())
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, field := range fields {
-				if field.Name == "grpc-status" && field.Value != strconv.Itoa(int(codes.Unavailable)) {
-					t.Errorf("ended with status %s", field.Value)
-				}
-			}
-			return frame.StreamEnded()
-		default:
-			return false
-		}
-	})
 }
 
 func TestAClientThatReadsSlowlyIsNotEnded(t *testing.T) {
