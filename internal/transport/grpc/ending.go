@@ -31,7 +31,7 @@ func (e *ending) await(done <-chan error, stop func()) error {
 	var settled <-chan struct{}
 	var watch patience
 	defer watch.stop()
-	stalled := e.to.stalled
+	stalled, givenUp := e.to.stalled, e.server.givenUp
 	for {
 		select {
 		case err := <-done:
@@ -49,12 +49,14 @@ func (e *ending) await(done <-chan error, stop func()) error {
 			e.conn.End(event.EndSlow)
 			stalled = nil
 			watch.start(e.to, lastPatience)
+		case <-givenUp:
+			givenUp = nil
+			watch.hurry(e.to)
 		case <-watch.over():
-			if watch.again(e.to) {
+			waits := done == nil || e.to.blocked() // for the client, not for a backend or the log
+			if watch.again(e.to, waits) {
 				continue
 			}
-			return e.abandon()
-		case <-e.server.givenUp:
 			return e.abandon()
 		case <-ctx.Done():
 			stop()
@@ -66,17 +68,27 @@ func (e *ending) await(done <-chan error, stop func()) error {
 	}
 }
 
-// A patience lasts as long as a client takes something.
+// A patience lasts as long as a client takes something, but not once there is a hurry.
 type patience struct {
-	timer *time.Timer
-	last  time.Duration
-	taken int64
+	timer   *time.Timer
+	last    time.Duration
+	taken   int64
+	hurried bool
 }
+
+// hurry is how long after a drain a stream may wait for its client.
+const hurry = 300 * time.Millisecond
 
 func (p *patience) start(to *sender, d time.Duration) {
 	if p.timer == nil {
 		p.timer, p.last, p.taken = time.NewTimer(d), d, to.passed.Load()
 	}
+}
+
+func (p *patience) hurry(to *sender) {
+	p.stop()
+	p.timer, p.hurried = nil, true
+	p.start(to, hurry)
 }
 
 func (p *patience) over() <-chan time.Time {
@@ -86,12 +98,12 @@ func (p *patience) over() <-chan time.Time {
 	return p.timer.C
 }
 
-// again tells whether the client has taken something meanwhile, and so has as long once more.
-func (p *patience) again(to *sender) bool {
+// again tells whether there is as long once more: the client has taken something meanwhile, or is not what is waited for.
+func (p *patience) again(to *sender, waits bool) bool {
 	before := p.taken
 	p.taken = to.passed.Load()
 	p.timer.Reset(p.last)
-	return p.taken > before
+	return !waits || p.taken > before && !p.hurried
 }
 
 func (p *patience) stop() {

@@ -48,6 +48,7 @@ type response struct {
 	stalled    chan struct{}          // closed when a write has made no progress for hub.SlowAfter
 	sender     atomic.Pointer[sender] // nil where the handler has none
 	written    int64                  // bytes; belongs to who writes
+	writing    atomic.Bool
 
 	mu   sync.Mutex // guards done, and is held while the stream is cut
 	done bool       // net/http has the ResponseWriter back
@@ -75,9 +76,9 @@ const piece = 16 << 10
 // Write writes to the client, in pieces.
 func (r *response) Write(p []byte) (n int, err error) {
 	for {
-		r.timer.Reset(hub.SlowAfter)
+		r.begin()
 		written, err := r.ResponseWriter.Write(p[n:min(n+piece, len(p))])
-		r.timer.Stop()
+		r.end()
 		n += written
 		r.written += int64(written)
 		if err != nil || n == len(p) {
@@ -86,11 +87,22 @@ func (r *response) Write(p []byte) (n int, err error) {
 	}
 }
 
+// begin and end are around what may block.
+func (r *response) begin() {
+	r.timer.Reset(hub.SlowAfter)
+	r.writing.Store(true)
+}
+
+func (r *response) end() {
+	r.writing.Store(false)
+	r.timer.Stop()
+}
+
 // Flush sends what is written.
 func (r *response) Flush() {
-	r.timer.Reset(hub.SlowAfter)
+	r.begin()
 	_ = r.controller.Flush() // the next write fails too, and grpc-go sees the request's context end
-	r.timer.Stop()
+	r.end()
 	if s := r.sender.Load(); s != nil {
 		s.pass(r.written)
 	}

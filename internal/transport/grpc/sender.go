@@ -15,7 +15,8 @@ import (
 // stopped taking them: SendMsg then blocks for as long as the stream lives.
 type sender struct {
 	stream  grpcgo.ServerStream
-	native  bool          // over grpc-go's own transport; over net/http, the response sees more, and notices by itself
+	native  bool          // over grpc-go's own transport
+	http    *response     // over net/http it sees more, and notices by itself
 	stalled chan struct{} // closed when a send has made no progress for hub.SlowAfter
 
 	sending  atomic.Bool
@@ -40,7 +41,7 @@ const (
 
 func newSender(stream grpcgo.ServerStream) *sender {
 	if r, ok := stream.Context().Value(responseKey{}).(*response); ok {
-		s := &sender{stream: stream, stalled: r.stalled}
+		s := &sender{stream: stream, http: r, stalled: r.stalled}
 		r.sender.Store(s)
 		return s
 	}
@@ -142,6 +143,11 @@ type rest struct {
 	sent int64
 	gone chan struct{} // closed when it is
 	once sync.Once
+}
+
+// blocked tells whether a message waits for the client, or could.
+func (s *sender) blocked() bool {
+	return s.sending.Load() || s.http != nil && s.http.writing.Load()
 }
 
 // settled is closed when all that was sent is with the transport, and a status would not wait for the client. It is for
