@@ -21,38 +21,42 @@ func (c *Conn) Write(p []byte) (int, error) {
 		known := len(c.held)
 		p, c.held = append(c.held, p...), nil
 		n, err := c.write(p)
-		return max(n-known, 0), err
+		if n < known {
+			c.held = bytes.Clone(p[n:known])
+			return 0, err
+		}
+		return n - known, err
 	}
 	return c.write(p)
 }
 
 func (c *Conn) write(p []byte) (n int, err error) {
-	for len(c.before) > 0 || n < len(p) {
-		if len(c.before) > 0 {
-			written, err := c.Conn.Write(c.before)
-			c.before = c.before[written:]
+	for n < len(p) {
+		if c.instead == nil {
+			plain, words, held := c.scan(p[n:])
+			if held {
+				c.held = bytes.Clone(p[n:])
+				return len(p), nil
+			}
+			if c.instead = words; words == nil {
+				written, err := c.Conn.Write(p[n : n+plain])
+				c.out.follow(p[n : n+written])
+				n += written
+				if err != nil {
+					return n, err
+				}
+				continue
+			}
+		}
+		for len(c.instead) > 0 {
+			written, err := c.Conn.Write(c.instead)
+			c.instead = c.instead[written:]
 			if err != nil {
 				return n, err
 			}
-			continue
 		}
-		plain, words, held := c.scan(p[n:])
-		if plain > 0 {
-			written, err := c.Conn.Write(p[n : n+plain])
-			c.out.follow(p[n : n+written])
-			n += written
-			if err != nil {
-				return n, err
-			}
-		}
-		switch {
-		case words != nil:
-			c.before = words
-			n += resetSize
-		case held:
-			c.held = bytes.Clone(p[n:])
-			return len(p), nil
-		}
+		c.instead = nil
+		n += resetSize
 	}
 	return n, nil
 }

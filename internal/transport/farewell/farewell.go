@@ -21,11 +21,11 @@ type Conn struct {
 	net.Conn
 
 	// These belong to who writes, one at a time.
-	out    follower
-	begun  bool
-	other  bool   // not HTTP/2
-	held   []byte // the beginning of a frame that may be a reset
-	before []byte // to be written before anything else
+	out     follower
+	begun   bool
+	other   bool   // not HTTP/2
+	held    []byte // the beginning of a frame that may be a reset
+	instead []byte // what is left of what goes out for the reset that is next; nil where none is
 
 	in follower // belongs to who reads
 
