@@ -57,7 +57,7 @@ func (e *ending) await(done <-chan error, stop func()) error {
 			if watch.again(e.to, waits) {
 				continue
 			}
-			return e.abandon()
+			return e.abandon(failed)
 		case <-ctx.Done():
 			stop()
 			if done == nil {

@@ -20,12 +20,14 @@ import (
 	"github.com/leatstream/leat/internal/transport/farewell"
 )
 
-// abandon gives the client its status ahead of what it has yet to take. Where the connection is no farewell.Conn, its
+// abandon gives the client its status, nil where it is not known yet, ahead of what it has yet to take. Where the connection is no farewell.Conn, its
 // stream is reset over net/http; with grpc-go, the status comes when the client takes the rest.
-func (e *ending) abandon() error {
-	e.conn.End(event.EndDrain) // unless it has ended
+func (e *ending) abandon(told error) error {
 	ctx := e.stream.Context()
-	told := e.server.fail(ctx, ended(e.conn))
+	if told == nil {
+		e.conn.End(event.EndDrain) // unless it has ended
+		told = e.server.fail(ctx, ended(e.conn))
+	}
 	trailers := trailersOf(told)
 	if r, ok := ctx.Value(responseKey{}).(*response); ok {
 		r.endWith(farewell.From(ctx), trailers, e.open)
@@ -83,7 +85,7 @@ func idOf(holder any, path ...string) (uint32, error) {
 	if v.Kind() != reflect.Uint32 {
 		return 0, fmt.Errorf("%T has no %s", holder, strings.Join(path, "."))
 	}
-	return uint32(v.Uint()), nil //nolint:gosec // it is a uint32
+	return uint32(v.Uint()), nil
 }
 
 // trailersOf encodes a status (gRPC over HTTP/2, "Responses").
