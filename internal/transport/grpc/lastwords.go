@@ -20,8 +20,9 @@ import (
 	"github.com/leatstream/leat/internal/transport/farewell"
 )
 
-// abandon gives the client its status, nil where it is not known yet, ahead of what it has yet to take. Where the connection is no farewell.Conn, its
-// stream is reset over net/http; with grpc-go, the status comes when the client takes the rest.
+// abandon gives the client its status, nil where it is not known yet, ahead of what it has yet to take. Where the
+// connection is no farewell.Conn, its stream is reset over net/http; with grpc-go, the status comes when the client takes
+// the rest.
 func (e *ending) abandon(told error) error {
 	ctx := e.stream.Context()
 	if told == nil {
