@@ -17,17 +17,20 @@ func (c *Conn) Write(p []byte) (int, error) {
 	switch {
 	case c.other:
 		return c.Conn.Write(p)
-	case len(c.held) > 0:
-		known := len(c.held)
-		p, c.held = append(c.held, p...), nil
-		n, err := c.write(p)
-		if n < known {
-			c.held = bytes.Clone(p[n:known])
-			return 0, err
-		}
-		return n - known, err
+	case !c.late && !c.waiting.Load():
+		n, err := c.Conn.Write(p)
+		c.out.follow(p[:n])
+		return n, err
 	}
-	return c.write(p)
+	known := len(c.held)
+	p, c.held = append(c.held, p...), nil
+	n, err := c.write(p)
+	if n < known {
+		c.held = bytes.Clone(p[n:known])
+		n = known
+	}
+	c.late = len(c.held) > 0 || c.instead != nil
+	return n - known, err
 }
 
 func (c *Conn) write(p []byte) (n int, err error) {

@@ -16,21 +16,21 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// A Conn is the connection of an HTTP/2 server, without TLS. Over HTTP/1.1 it passes all on as it is.
+// A Conn is the connection of an HTTP/2 server, without TLS. Over HTTP/1.1 it passes all on as it is. What each write
+// needs comes first, on one cache line: of a thousand connections, none is in the cache.
 type Conn struct {
 	net.Conn
+	out     follower    // belongs to who writes, one at a time, as what follows
+	begun   bool        // something has been written
+	other   bool        // it is not HTTP/2
+	late    bool        // held or instead is not empty
+	waiting atomic.Bool // words is not empty
 
-	// These belong to who writes, one at a time.
-	out     follower
-	begun   bool
-	other   bool   // not HTTP/2
+	forced atomic.Bool // resets is not empty
+	in     follower    // belongs to who reads
+
 	held    []byte // the beginning of a frame that may be a reset
 	instead []byte // what is left of what goes out for the reset that is next; nil where none is
-
-	in follower // belongs to who reads
-
-	waiting atomic.Bool // words is not empty
-	forced  atomic.Bool // resets is not empty, or the reader has been roused
 
 	mu     sync.Mutex // guards the fields below
 	words  map[uint32][]byte
@@ -38,7 +38,9 @@ type Conn struct {
 }
 
 // New makes a Conn of a connection from its beginning.
-func New(c net.Conn) *Conn { return &Conn{Conn: c, in: follower{left: len(http2.ClientPreface)}} }
+func New(c net.Conn) *Conn {
+	return &Conn{Conn: c, in: follower{left: int32(len(http2.ClientPreface))}}
+}
 
 // TCP gives the connection below, for whom HTTP has left it to; false where it is none of TCP.
 func (c *Conn) TCP() (*net.TCPConn, bool) {

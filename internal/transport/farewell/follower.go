@@ -10,29 +10,37 @@ const (
 
 // A follower knows where in a row of frames a connection is.
 type follower struct {
-	left int // of the frame that has begun
+	left int32 // of the frame that has begun
+	have int8  // of head
+	more bool  // CONTINUATION must follow, and nothing else
 	head [headerSize]byte
-	have int  // of head
-	more bool // CONTINUATION must follow, and nothing else
 }
 
 // follow takes note of what has passed.
 func (f *follower) follow(p []byte) {
 	for len(p) > 0 {
-		if f.left > 0 {
-			n := min(f.left, len(p))
-			f.left -= n
+		switch {
+		case f.left > 0:
+			n := min(int(f.left), len(p))
+			f.left -= int32(n)
 			p = p[n:]
-			continue
-		}
-		n := copy(f.head[f.have:], p)
-		f.have += n
-		p = p[n:]
-		if f.have == headerSize {
-			f.left, f.have = size(f.head[:]), 0
-			f.more = continues(f.head[:])
+		case f.have == 0 && len(p) >= headerSize:
+			f.begin(p)
+			p = p[headerSize:]
+		default:
+			n := copy(f.head[f.have:], p)
+			f.have += int8(n)
+			p = p[n:]
+			if f.have == headerSize {
+				f.have = 0
+				f.begin(f.head[:])
+			}
 		}
 	}
+}
+
+func (f *follower) begin(head []byte) {
+	f.left, f.more = int32(size(head)), continues(head)
 }
 
 // between tells whether another frame could be put here.
@@ -41,15 +49,15 @@ func (f *follower) between() bool { return f.left == 0 && f.have == 0 && !f.more
 // next gives how much of p belongs to the frame that has begun; 0 where none has.
 func (f *follower) next(p []byte) int {
 	if f.have == 0 {
-		return min(f.left, len(p))
+		return min(int(f.left), len(p))
 	}
-	if rest := headerSize - f.have; len(p) < rest {
+	rest := headerSize - int(f.have)
+	if len(p) < rest {
 		return len(p)
 	}
 	after := *f
-	rest := headerSize - f.have
 	after.follow(p[:rest])
-	return min(rest+after.left, len(p))
+	return min(rest+int(after.left), len(p))
 }
 
 func size(head []byte) int { return int(head[0])<<16 | int(head[1])<<8 | int(head[2]) }
