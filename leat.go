@@ -184,6 +184,7 @@ func (s *Server) Ready(ctx context.Context) error {
 // ends. From now on Ready fails and new subscriptions are sent elsewhere.
 func (s *Server) Drain(ctx context.Context, over time.Duration) error {
 	s.grpc.SetDraining()
+	defer time.AfterFunc(over, s.grpc.GiveUp).Stop()
 	return s.hub.Drain(ctx, over)
 }
 
