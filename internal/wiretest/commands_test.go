@@ -166,6 +166,17 @@ func TestCommandsOfTwoRooms(t *testing.T) {
 				t.Errorf("room %q: got %v, want %s", key, e, want)
 			}
 		}
+		if c.Name == "flat" {
+			return // its messages have no key
+		}
+		command := says("x")
+		command.Key = "r2"
+		if _, err := answer(t, c.Open(t, s, "chat", ""), command); err != nil {
+			t.Fatalf("a room that the message names alone: %v", err)
+		}
+		if e := everyone.Take(); e.Data != `{"user":"Alice","text":"r2"}` {
+			t.Errorf("a room that the message names alone: got %v", e)
+		}
 	})
 }
 
@@ -187,6 +198,7 @@ func TestCommandsThatTheContractDoesNotHave(t *testing.T) {
 			{"chat", "", wiretest.Command{Type: "sendMessage", Data: `{"text":7}`}, 422, "/data/text", "", ""},
 			{"chat", "", wiretest.Command{Type: "sendMesage", Data: `{"text":"x"}`}, 422, "/type", "did you mean \"sendMessage\"", ""},
 			{"chat", "room-1", wiretest.Command{Type: "sendMessage", Key: "room-2", Data: `{"text":"x"}`}, 422, "/key", "room-1", "keys"},
+			{"chat", "default", wiretest.Command{Type: "sendMessage", Key: "room-2", Data: `{"text":"x"}`}, 422, "/key", "default", "keys"},
 			{"plain", "", wiretest.Command{Type: "do", Key: "k", Data: `{}`}, 422, "/key", "", "members"},
 			{"chat", "", wiretest.Command{Type: "messageReceived", Data: `{"user":"a","text":"x"}`}, 422, "/type", "", "commands"},
 			{"quiet", "", wiretest.Command{Type: "note", Data: `{}`}, 404, "", "note", "commands"},

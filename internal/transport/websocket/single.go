@@ -47,15 +47,11 @@ type framed struct {
 	stream      *contract.Stream
 }
 
-func newSingle(c *client, subprotocol string, stream *contract.Stream, key string) *single {
+func newSingle(c *client, subprotocol string, stream *contract.Stream, key *string) *single {
 	if subprotocol == "" {
 		subprotocol = leatFlat
 	}
-	s := &single{framing: c.handler.framings[framed{subprotocol, stream}], handler: c.handler, conn: c.hub, stream: stream, out: &c.out}
-	if key != "" {
-		s.key = &key
-	}
-	return s
+	return &single{framing: c.handler.framings[framed{subprotocol, stream}], handler: c.handler, conn: c.hub, stream: stream, key: key, out: &c.out}
 }
 
 // open subscribes; begin then lets the events flow until Close, or until the server ends the connection.
