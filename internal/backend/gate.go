@@ -55,7 +55,7 @@ func newGate(s *contract.Stream, to forwarder, logger *slog.Logger, running cont
 				p, ok := errors.AsType[*problem.Error](err)
 				return err == nil || ok && p.Kind == problem.Refused
 			},
-			IsExcluded: func(err error) bool { return err != nil && running.Err() != nil },
+			IsExcluded: func(err error) bool { return err != nil && (running.Err() != nil || errors.Is(err, errWithOthers)) },
 		}),
 	}
 }

@@ -184,18 +184,83 @@ func TestWhatABackendOverGRPCGetsWrongReachesTheSenderAndNobodyElse(t *testing.T
 }
 
 func TestACallThatEndsFailsWhatItCarriesAndTheNextCommandMakesAnother(t *testing.T) {
-	calls := 0
-	h := serveGRPC(t, func(s carrying) error {
-		if calls++; calls > 1 {
-			return each(func(*backendv1.HandleRequest) *backendv1.HandleResponse { return &backendv1.HandleResponse{} })(s)
+	for name, end := range map[string]error{"by an error": status.Error(codes.Internal, "oops"), "for a restart": status.Error(codes.Unavailable, "restarting"), "in peace": nil} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			h := serveGRPC(t, func(s carrying) error {
+				if calls++; calls > 1 {
+					return each(func(*backendv1.HandleRequest) *backendv1.HandleResponse { return &backendv1.HandleResponse{} })(s)
+				}
+				if _, err := s.Recv(); err != nil {
+					return err
+				}
+				return end
+			})
+			_, err := h.says(t, "x")
+			wantProblem(t, err, 502, status.Code(end) != codes.Internal, "may have handled")
+			if _, err := h.says(t, "x"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// One call carries the commands of many: who did nothing wrong is told to send again, and the call is made anew.
+func TestAnAnswerThatBreaksTheCallFailsTheOthersForAMoment(t *testing.T) {
+	const others = 20
+	for name, breaks := range map[string]func(s carrying, id string) error{
+		"larger than a call takes": func(s carrying, id string) error {
+			_ = s.Send(&backendv1.HandleResponse{Id: id, Reply: []*backendv1.Message{event("welcome", strings.Repeat(" ", 17<<20))}})
+			<-s.Context().Done()
+			return nil
+		},
+		"an error":      func(carrying, string) error { return status.Error(codes.Internal, "oops") },
+		"nothing":       func(carrying, string) error { return nil },
+		"for a restart": func(carrying, string) error { return status.Error(codes.Unavailable, "restarting") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			h := serveGRPC(t, func(s carrying) error {
+				if calls++; calls > 1 {
+					return each(func(*backendv1.HandleRequest) *backendv1.HandleResponse { return &backendv1.HandleResponse{} })(s)
+				}
+				wrong := ""
+				for range others + 1 {
+					r, err := s.Recv()
+					if err != nil {
+						return err
+					}
+					if strings.Contains(string(r.GetData()), "wrong") {
+						wrong = r.GetId()
+					}
+				}
+				return breaks(s, wrong)
+			})
+			var senders sync.WaitGroup
+			for range others {
+				senders.Go(func() {
+					_, err := h.says(t, "x")
+					wantProblem(t, err, 502, true, "may have handled")
+				})
+			}
+			senders.Go(func() { _, _ = h.says(t, "wrong") }) // which one it was, nobody can tell
+			senders.Wait()
+			if _, err := h.says(t, "again"); err != nil { // and one break is no reason to open the circuit
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestAnAnswerThatIsLargerThanACallTakesIsItsCommandsFailure(t *testing.T) {
+	h := serveGRPC(t, each(func(r *backendv1.HandleRequest) *backendv1.HandleResponse {
+		if strings.Contains(string(r.GetData()), "wrong") {
+			return &backendv1.HandleResponse{Reply: []*backendv1.Message{event("welcome", strings.Repeat(" ", 17<<20))}}
 		}
-		if _, err := s.Recv(); err != nil {
-			return err
-		}
-		return status.Error(codes.Internal, "oops")
-	})
-	_, err := h.says(t, "x")
-	wantProblem(t, err, 502, false, "may have handled")
+		return &backendv1.HandleResponse{}
+	}))
+	_, err := h.says(t, "wrong")
+	wantProblem(t, err, 502, false, "more than 16777216 bytes")
 	if _, err := h.says(t, "x"); err != nil {
 		t.Error(err)
 	}
@@ -262,6 +327,9 @@ func TestAnAnswerThatIsLateOrNobodysIsDropped(t *testing.T) {
 	}
 	if got := h.stored(t); len(got) != 1 {
 		t.Errorf("stored is %q, want what answers the second command", got)
+	}
+	if n := h.count(t, "leat_backend_answers_dropped_total", "chat", ""); n < 2 { // the last one may be on its way yet
+		t.Errorf("%v answers are counted as dropped", n)
 	}
 	for _, id := range []string{"id=" + *dropped.Load() + "\n", `id=nobody's` + "\n"} {
 		if !strings.Contains(h.lines.String(), id) {
