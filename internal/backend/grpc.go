@@ -37,7 +37,7 @@ type overGRPC struct {
 	conn    *grpcgo.ClientConn
 	logger  *slog.Logger
 	dropped prometheus.Counter // see call
-	calls   sync.WaitGroup // goroutines of calls
+	calls   sync.WaitGroup     // goroutines of calls
 
 	opening chan struct{} // has room for the one who makes a call
 

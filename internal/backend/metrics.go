@@ -75,7 +75,7 @@ func outcome(err error) string {
 		return "unreachable"
 	case problem.BackendLate:
 		return "late"
-	case problem.Unavailable, problem.Draining:
+	case problem.Unavailable, problem.Draining, problem.TooMany:
 		return "unavailable"
 	}
 	return "invalid"
