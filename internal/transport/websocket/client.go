@@ -124,6 +124,9 @@ func (c *client) endByServer() (how string) {
 	case event.EndSlow:
 		c.sayClose(closeSlow, "the client takes nothing, or does not answer")
 		how = "slow"
+	case event.EndDisconnected:
+		c.sayClose(ws.StatusPolicyViolation, "disconnected: do not come back by yourself")
+		how = "disconnected"
 	default:
 		c.sayClose(ws.StatusCode(1013), "try again later")
 		how = "error"
