@@ -1,11 +1,16 @@
 package wiretest_test
 
 import (
+	"bufio"
+	"bytes"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/gobwas/ws"
 	"github.com/leatstream/leat/internal/wiretest"
 )
 
@@ -128,4 +133,72 @@ func TestKeysOfOneConnectionComeAndGoEach(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A client need not wait for the answer to its handshake: what it says at once is about a subscription that stands.
+func TestACommandWithTheHandshakeComesBehindTheSubscription(t *testing.T) {
+	t.Parallel()
+	const tries = 25 // what would come first is chance
+	for framing, c := range map[string]struct {
+		command string
+		want    []string // of each message; the others are published
+	}{
+		"leat.flat": {`{"type":"sendMessage","text":"x"}`, []string{`{"type":"welcome","n":0}`, `{"type":"welcome","n":1}`}},
+		"cloudevents.json": {`{"specversion":"1.0","id":"1","source":"/me","type":"sendMessage","data":{"text":"x"}}`,
+			[]string{`"data":{"n":0}`, `"data":{"n":1}`}},
+		"leat.v1": {`{"op":"command","ref":7,"type":"sendMessage","data":{"text":"x"}}`, []string{
+			`{"op":"subscribed","stream":"chat","key":"hall"`, `{"op":"reply","stream":"chat","key":"hall","type":"welcome","data":{"n":0}}`,
+			`{"op":"reply","ref":7,"type":"welcome","data":{"n":1}}`, `{"op":"ack","ref":7}`}},
+	} {
+		t.Run(framing, func(t *testing.T) {
+			heard := make(chan string, 3*tries)
+			s := chatWith(t, true, func(w http.ResponseWriter, r *http.Request) {
+				heard <- r.Header.Get("Ce-Type")
+				n := 0
+				if r.Header.Get("Ce-Type") == "sendMessage" {
+					n = 1
+				}
+				_, _ = fmt.Fprintf(w, `{"reply":[{"type":"welcome","data":{"n":%d}}]}`, n)
+			})
+			for range tries {
+				conn, in := dialEarly(t, s, "/ws/chat/hall", framing, c.command)
+				for _, want := range c.want {
+					frame, err := ws.ReadFrame(in)
+					if err != nil || !strings.Contains(string(frame.Payload), want) {
+						t.Fatalf("got %s, %v, want %s", frame.Payload, err, want)
+					}
+				}
+				_ = conn.Close()
+				for _, want := range []string{"leat.connected", "sendMessage", "leat.disconnected"} {
+					if got := within(t, heard); got != want {
+						t.Fatalf("the backend heard %s, want %s", got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// dialEarly opens a WebSocket, with a text message right behind the handshake.
+func dialEarly(t *testing.T, s *wiretest.Server, path, framing, message string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "GET %s HTTP/1.1\r\nHost: leat\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: %s\r\n\r\n", path, framing)
+	if err := ws.WriteFrame(&out, ws.MaskFrame(ws.NewTextFrame([]byte(message)))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.WriteTo(conn); err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewReader(conn)
+	if response, err := http.ReadResponse(in, nil); err != nil || response.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("the handshake is answered with %v, %v", response, err)
+	}
+	return conn, in
 }

@@ -19,6 +19,9 @@ func (s *Session) command(ctx context.Context, m message) error {
 	if err != nil {
 		return s.refuse(ctx, m.ref, err)
 	}
+	if err := s.conn.FlushPushes(s.sender); err != nil { // what greets the connection, where the backend does
+		return err
+	}
 	for _, r := range replies {
 		if err := s.sender.Send(appendReplyTo(nil, m.ref, r)); err != nil {
 			return err

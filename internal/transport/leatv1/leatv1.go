@@ -64,10 +64,12 @@ const MaxSubscriptions = 128
 
 // New makes a session on a connection of the hub. It starts nothing; the caller must Close it.
 func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, conn *hub.Connection, framing Framing, sender Sender, logger *slog.Logger) *Session {
-	return &Session{
+	s := &Session{
 		hub: h, ingest: in, backends: b, conn: conn, framing: framing, sender: sender,
 		logger: logger,
 	}
+	conn.PushThrough(pusher{s})
+	return s
 }
 
 // Open subscribes to what the connection's own address names, before there is a connection to write to: begin then
@@ -86,11 +88,10 @@ func (s *Session) Open(ctx context.Context, sub hub.Subscription, pathKey *strin
 	}, nil
 }
 
-// AcceptPushes lets events be pushed to the connection, which can be written to from now on; they come as replies to
-// nothing that was asked.
-func (s *Session) AcceptPushes() { s.conn.PushThrough(pusher{s}) }
+// AcceptPushes lets what is pushed to the connection go out, which can be written to from now on.
+func (s *Session) AcceptPushes() { s.conn.WritePushes() }
 
-// A pusher is a session, for the hub to write to.
+// A pusher is a session, for the hub to write to. Events come as replies to nothing that was asked.
 type pusher struct{ *Session }
 
 func (p pusher) Write(b hub.Batch) error { return p.sender.Write(b) }

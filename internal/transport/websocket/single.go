@@ -125,6 +125,9 @@ func (s *single) reply(replies []backend.Reply) error {
 	for i, r := range replies {
 		frames[i] = s.format().Event(nil, &event.Event{Stream: s.stream.Name, Type: event.MustType(r.Type), Time: time.Now(), Data: r.Data})
 	}
+	if err := s.conn.FlushPushes(s.out); err != nil { // what greets the connection, where the backend does
+		return err
+	}
 	return s.out.write(frames)
 }
 
