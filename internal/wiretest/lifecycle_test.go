@@ -1,11 +1,8 @@
 package wiretest_test
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -161,7 +158,7 @@ func TestACommandWithTheHandshakeComesBehindTheSubscription(t *testing.T) {
 				_, _ = fmt.Fprintf(w, `{"reply":[{"type":"welcome","data":{"n":%d}}]}`, n)
 			})
 			for range tries {
-				conn, in := dialEarly(t, s, "/ws/chat/hall", framing, c.command)
+				conn, in := dialEarly(t, s, "/ws/chat/hall", framing, ws.NewTextFrame([]byte(c.command)))
 				for _, want := range c.want {
 					frame, err := ws.ReadFrame(in)
 					if err != nil || !strings.Contains(string(frame.Payload), want) {
@@ -177,28 +174,4 @@ func TestACommandWithTheHandshakeComesBehindTheSubscription(t *testing.T) {
 			}
 		})
 	}
-}
-
-// dialEarly opens a WebSocket, with a text message right behind the handshake.
-func dialEarly(t *testing.T, s *wiretest.Server, path, framing, message string) (net.Conn, *bufio.Reader) {
-	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	var out bytes.Buffer
-	fmt.Fprintf(&out, "GET %s HTTP/1.1\r\nHost: leat\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: %s\r\n\r\n", path, framing)
-	if err := ws.WriteFrame(&out, ws.MaskFrame(ws.NewTextFrame([]byte(message)))); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := out.WriteTo(conn); err != nil {
-		t.Fatal(err)
-	}
-	in := bufio.NewReader(conn)
-	if response, err := http.ReadResponse(in, nil); err != nil || response.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("the handshake is answered with %v, %v", response, err)
-	}
-	return conn, in
 }
