@@ -1,14 +1,20 @@
 package wiretest_test
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gobwas/ws"
 	"github.com/leatstream/leat/internal/wiretest"
+	"golang.org/x/sync/errgroup"
 )
 
 // told is a line of what a backend with lifecycle hears: type, connection and key.
@@ -173,5 +179,81 @@ func TestACommandWithTheHandshakeComesBehindTheSubscription(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Clients that come and go in every way, also before they have said anything: the backend hears of each once, and of its
+// end once, behind that.
+func TestABackendHearsOfAThousandThatComeAndGo(t *testing.T) {
+	t.Parallel()
+	const clients, atOnce = 1000, 100
+	var mu sync.Mutex
+	heard := map[string][]string{}
+	s := chatWith(t, true, func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		id := r.Header.Get("Leat-Connection")
+		heard[id] = append(heard[id], r.Header.Get("Ce-Type"))
+	})
+	address := strings.TrimPrefix(s.URL, "http://")
+	const upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	var command bytes.Buffer
+	if err := ws.WriteFrame(&command, ws.MaskFrame(ws.NewTextFrame([]byte(`{"type":"leave"}`)))); err != nil {
+		t.Fatal(err)
+	}
+	visit := func(i int) error {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		path, headers := "/events/chat", "Accept: text/event-stream\r\n"
+		if i%2 == 0 {
+			path, headers = "/ws/chat", upgrade
+		}
+		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: leat\r\n%s\r\n", path, headers); err != nil {
+			return err
+		}
+		if i/2%4 != 0 { // the others do not wait for the answer
+			if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
+				return err
+			}
+		}
+		if i%4 == 2 {
+			if _, err := conn.Write(command.Bytes()); err != nil {
+				return err
+			}
+		}
+		if i%3 == 0 {
+			return conn.(*net.TCPConn).SetLinger(0) // Close resets it then
+		}
+		return nil
+	}
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i := range clients {
+		group.Go(func() error { return visit(i) })
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for ctx := wiretest.Context(t); len(must(s.Connections(""))) > 0; {
+		if err := ctx.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Stop() // which waits for what the backend is yet to be told
+	mu.Lock()
+	defer mu.Unlock()
+	told := 0
+	for id, all := range heard {
+		leaves := slices.DeleteFunc(slices.Clone(all), func(what string) bool { return what != "leave" })
+		if n := len(all); n < 2 || all[0] != "leat.connected" || all[n-1] != "leat.disconnected" || len(leaves) != n-2 {
+			t.Errorf("of %s the backend heard %q", id, all)
+		}
+		told += len(all) - len(leaves)
+	}
+	if least := 2 * clients * 3 / 4; told < least { // those that did not wait may have left before they came
+		t.Errorf("the backend heard %d events of %d connections, want %d at least", told, len(heard), least)
 	}
 }
