@@ -93,6 +93,9 @@ func (g *overGRPC) close() error {
 	g.mu.Unlock()
 	err := g.conn.Close()
 	g.calls.Wait()
+	if status.Code(err) == codes.Canceled {
+		return nil // it was closed before
+	}
 	return err
 }
 

@@ -33,11 +33,12 @@ func (o overGRPC) Handle(s carrying) error { return o.handle(s) }
 // listenGRPC serves on an address, port 0 for any, until the test is over or stop.
 func listenGRPC(t *testing.T, address string, handle func(carrying) error) (url string, stop func()) {
 	t.Helper()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := grpcgo.NewServer(grpcgo.MaxRecvMsgSize(16 << 20))
+	return serveOn(t, listen(t, address), handle)
+}
+
+func serveOn(t *testing.T, l net.Listener, handle func(carrying) error, options ...grpcgo.ServerOption) (url string, stop func()) {
+	t.Helper()
+	server := grpcgo.NewServer(append(options, grpcgo.MaxRecvMsgSize(16<<20))...)
 	if handle != nil {
 		backendv1.RegisterBackendServiceServer(server, overGRPC{handle: handle})
 	}
@@ -170,6 +171,7 @@ func TestWhatABackendOverGRPCGetsWrongReachesTheSenderAndNobodyElse(t *testing.T
 		"an unknown type":   {&backendv1.HandleResponse{Publish: append(published, event("said", `{}`))}, 502, false, "/publish/1"},
 		"a wrong reply":     {&backendv1.HandleResponse{Reply: []*backendv1.Message{event("messageReceived", `{}`)}, Publish: published}, 502, false, "/reply/0/data"},
 		"data that is none": {&backendv1.HandleResponse{Publish: []*backendv1.Message{event("messageReceived", `{`)}}, 502, false, "/publish"},
+		"10 MB":             {&backendv1.HandleResponse{Reply: []*backendv1.Message{event("welcome", strings.Repeat(" ", 10<<20)+"{}")}}, 502, false, "more than 2097152 bytes"},
 		"too much":          {&backendv1.HandleResponse{Publish: []*backendv1.Message{event("messageReceived", strings.Repeat(" ", 3<<20)+message)}}, 502, false, "more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
