@@ -29,8 +29,8 @@ type Session struct {
 	home    *contract.Stream // what the connection's address names, nil where it names nothing
 	homeKey event.Key        // that of the address's subscription: the default room, too, where the address names none
 	pathKey *string          // what the address names; nil: none
-	opened  *hub.Subscriber // the address's subscriber, until it begins
-	running []*running      // the subscriptions; so few that a list is the smallest and fast enough
+	opened  *hub.Subscriber  // the address's subscriber, until it begins
+	running []*running       // the subscriptions; so few that a list is the smallest and fast enough
 }
 
 // Running is a subscription whose events flow. That of a whole stream has the zero Key, and is the stream's only one.
