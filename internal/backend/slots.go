@@ -62,11 +62,19 @@ func (s *slots) take(ctx context.Context, name string) (*lane, error) {
 		return l, nil
 	case <-ctx.Done():
 	}
+	if s.quit(l, got) {
+		return l, ctx.Err()
+	}
+	return l, nil // it came at the same moment
+}
+
+// quit leaves a lane without a place; false says that it has one.
+func (s *slots) quit(l *lane, got *list.Element) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	select {
-	case <-place: // at the same moment
-		return l, nil
+	case <-got.Value.(chan struct{}): //nolint:forcetypeassert // join made it
+		return false
 	default:
 	}
 	l.waiting.Remove(got)
@@ -75,7 +83,7 @@ func (s *slots) take(ctx context.Context, name string) (*lane, error) {
 		l.at = nil
 	}
 	s.forget(l)
-	return l, ctx.Err()
+	return true
 }
 
 // errTooMany says that too much of one client waits.

@@ -142,18 +142,23 @@ func TestKeysOfOneConnectionComeAndGoEach(t *testing.T) {
 func TestACommandWithTheHandshakeComesBehindTheSubscription(t *testing.T) {
 	t.Parallel()
 	const tries = 25 // what would come first is chance
-	for framing, c := range map[string]struct {
-		command string
-		want    []string // of each message; the others are published
+	for name, c := range map[string]struct {
+		path, framing string
+		commands      []string
+		want          []string // of each message
 	}{
-		"leat.flat": {`{"type":"sendMessage","text":"x"}`, []string{`{"type":"welcome","n":0}`, `{"type":"welcome","n":1}`}},
-		"cloudevents.json": {`{"specversion":"1.0","id":"1","source":"/me","type":"sendMessage","data":{"text":"x"}}`,
+		"flat": {"/ws/chat/hall", "leat.flat", []string{`{"type":"sendMessage","text":"x"}`}, []string{`{"type":"welcome","n":0}`, `{"type":"welcome","n":1}`}},
+		"cloudevents": {"/ws/chat/hall", "cloudevents.json", []string{`{"specversion":"1.0","id":"1","source":"/me","type":"sendMessage","data":{"text":"x"}}`},
 			[]string{`"data":{"n":0}`, `"data":{"n":1}`}},
-		"leat.v1": {`{"op":"command","ref":7,"type":"sendMessage","data":{"text":"x"}}`, []string{
+		"leat.v1, by its address": {"/ws/chat/hall", "leat.v1", []string{`{"op":"command","ref":7,"type":"sendMessage","data":{"text":"x"}}`}, []string{
 			`{"op":"subscribed","stream":"chat","key":"hall"`, `{"op":"reply","stream":"chat","key":"hall","type":"welcome","data":{"n":0}}`,
 			`{"op":"reply","ref":7,"type":"welcome","data":{"n":1}}`, `{"op":"ack","ref":7}`}},
+		"leat.v1": {"/ws", "leat.v1", []string{`{"op":"subscribe","ref":6,"stream":"chat","key":"hall"}`,
+			`{"op":"command","ref":7,"stream":"chat","key":"hall","type":"sendMessage","data":{"text":"x"}}`}, []string{
+			`{"op":"subscribed","ref":6`, `{"op":"reply","stream":"chat","key":"hall","type":"welcome","data":{"n":0}}`,
+			`{"op":"reply","ref":7,"type":"welcome","data":{"n":1}}`, `{"op":"ack","ref":7}`}},
 	} {
-		t.Run(framing, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			heard := make(chan string, 3*tries)
 			s := chatWith(t, true, func(w http.ResponseWriter, r *http.Request) {
 				heard <- r.Header.Get("Ce-Type")
@@ -164,7 +169,11 @@ func TestACommandWithTheHandshakeComesBehindTheSubscription(t *testing.T) {
 				_, _ = fmt.Fprintf(w, `{"reply":[{"type":"welcome","data":{"n":%d}}]}`, n)
 			})
 			for range tries {
-				conn, in := dialEarly(t, s, "/ws/chat/hall", framing, ws.NewTextFrame([]byte(c.command)))
+				var frames []ws.Frame
+				for _, command := range c.commands {
+					frames = append(frames, ws.NewTextFrame([]byte(command)))
+				}
+				conn, in := dialEarly(t, s, c.path, c.framing, frames...)
 				got, _ := sentTo(t, in, len(c.want))
 				wantSaid(t, got, c.want...)
 				_ = conn.Close()
