@@ -101,7 +101,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 	}
 	s.offerTyped(api)
 	s.grpc = grpc.New(s.hub, s.ingest, s.backends, c, api, o.logger)
-	s.admin = admin.New(registry, s.Ready, admin.NewConnections(s.hub, s.ingest, c.StreamNames()))
+	s.admin = admin.New(registry, s.Ready, admin.NewConnections(s.hub, s.ingest, c.StreamNames()), rule)
 	s.public = s.routes(rule, api)
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -117,7 +117,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 func (s *Server) Handler() http.Handler { return s.public }
 
 // AdminHandler is the admin listener: metrics, profiles, health, and the connections, which it can end and push events
-// to. It is not for the public.
+// to. It is not for the public; pages of other origins, but for those that WithOrigins names, can change nothing.
 func (s *Server) AdminHandler() http.Handler { return s.admin }
 
 // ServeGRPC serves the gRPC services on a listener of their own, at half the cost per message, until Close.

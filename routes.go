@@ -77,7 +77,7 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	trusted := from == "" || rs.rule.Trusts(from, r.Host)
 	if r.ProtoMajor == 2 && isGRPC(r.Header.Get("Content-Type")) {
 		if !trusted {
-			problem.Write(w, rs.foreign(from))
+			problem.Write(w, rs.rule.Foreign(from))
 			return
 		}
 		rs.grpc.ServeHTTP(w, r)
@@ -100,7 +100,7 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err.Allow = to.allow
 		ingest.Refuse(w, r, err)
 	case !trusted && (r.Method == http.MethodPost || isUpgrade(r)):
-		ingest.Refuse(w, r, rs.foreign(from))
+		ingest.Refuse(w, r, rs.rule.Foreign(from))
 	default:
 		handler.ServeHTTP(w, r)
 	}
@@ -163,14 +163,6 @@ func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
 func (rs *routes) whatThereIs() string {
 	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /protos/{stream}/v1/{stream}.proto, /healthz and /readyz, for the streams " +
 		strings.Join(rs.streams, ", ")
-}
-
-func (rs *routes) foreign(from string) *problem.Error {
-	if rs.rule.Loopback {
-		return problem.New(problem.Forbidden, "pages of origin %q may not do this: a server on a loopback address trusts pages of localhost, "+
-			"and of the origins that its allow-origin setting names, among them its own where it is behind a proxy", from)
-	}
-	return problem.New(problem.Forbidden, "pages of origin %q may not do this; the server's allow-origin setting lists those that may", from)
 }
 
 // isGRPC knows application/grpc and application/grpc+proto, but not grpc-web.

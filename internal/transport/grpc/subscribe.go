@@ -145,6 +145,8 @@ func ended(conn *hub.Connection) error {
 		p = draining()
 	case event.EndSlow:
 		p = slow()
+	case event.EndDisconnected:
+		return problem.New(problem.Forbidden, "an operator or a backend has disconnected this client (%s): do not come back by yourself", reason)
 	default:
 		p = problem.New(problem.Unavailable, "the server ended the stream (%s): subscribe again, after the last id received", reason)
 	}
