@@ -37,7 +37,7 @@ streams:
     key: path
     durability: memory
     commands:
-      say: { schema: { type: object, required: [text], properties: { text: { type: string } } }, examples: [{ text: Hi }] }
+      say: { schema: { type: object, required: [text], properties: { text: { type: string } } } }
     events:
       said: { schema: { type: object, required: [text], properties: { text: { type: string } } }, examples: [{ text: Hi }] }
     backend: { url: "http://127.0.0.1:1", timeout: 50ms }
@@ -51,12 +51,12 @@ streams:
   hidden:
     transports: [websocket, grpc]
     events:
-      tick: { schema: { type: [integer, boolean] }, examples: [1, true] }
+      tick: { schema: { type: [integer, boolean] } }
   typing:
     key: path
     durability: none
     events:
-      started: { schema: { type: object, properties: { user: { type: string } } }, examples: [{ user: Zoe }] }
+      started: { schema: { type: object, required: [user], properties: { user: { type: string } } } }
 `
 
 func TestTheDocumentsTellTheTruth(t *testing.T) {
