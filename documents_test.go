@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
-
 )
 
 // fetch asks for a document; headers are names and values in turn.
@@ -126,4 +125,3 @@ func TestDocumentsNameTheServerAsItWasAsked(t *testing.T) {
 		}
 	}
 }
-

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -265,6 +266,5 @@ func queryTexts(value any) []string {
 	if text, ok := value.(string); ok {
 		return []string{text}
 	}
-	encoded, _ := json.Marshal(value)
-	return []string{string(encoded)}
+	return []string{fmt.Sprint(value)} // a bool, or a number that is whole and small
 }

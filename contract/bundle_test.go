@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -136,8 +137,7 @@ func oneSchema(t *testing.T, s *contract.Schema) any {
 		if i > 0 {
 			text.WriteString(",")
 		}
-		name, _ := json.Marshal(d.Name)
-		text.WriteString(string(name) + ":" + string(d.JSON))
+		text.WriteString(strconv.Quote(d.Name) + ":" + string(d.JSON))
 	}
 	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text.String() + "}}"))
 	if err != nil {

@@ -121,15 +121,15 @@ func (o *streamAPI) envelopeLines() string {
 }
 
 func asLines(all []Object) string {
-	text := ""
+	var b strings.Builder
 	for _, e := range all {
 		line, err := marshal(e)
 		if err != nil {
 			panic(err) // of what was parsed
 		}
-		text += string(line) + "\n"
+		b.Write(append(line, '\n'))
 	}
-	return text
+	return b.String()
 }
 
 func (o *streamAPI) pageExamples() Map[*example] {

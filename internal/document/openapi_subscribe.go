@@ -24,11 +24,9 @@ func (o *streamAPI) subscribe(keyed bool) *operation {
 	}
 	op.Responses.Set("200", ok)
 	o.fail(op, "400", "406", "503", "default")
-	o.secure(op, o.access().Subscribe)
+	o.secure(op, s.Access.Subscribe)
 	return op
 }
-
-func (o *streamAPI) access() contract.Access { return o.stream.Access }
 
 func (o *streamAPI) operationID(verb string, keyed bool) string {
 	if keyed {
