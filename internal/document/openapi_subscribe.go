@@ -2,8 +2,6 @@ package document
 
 import (
 	"strings"
-
-	"github.com/leatstream/leat/contract"
 )
 
 // subscribe is GET of a stream, or of one key of it.
