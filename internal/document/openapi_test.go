@@ -72,7 +72,7 @@ func TestTheSameContractGivesTheSameBytes(t *testing.T) {
 			if diff := cmp.Diff(want, readYAML(t, firstYAML)); diff != "" {
 				t.Errorf("%s %s: YAML and JSON differ: %s", file, version, diff)
 			}
-			for range 5 { // maps of Go have another order each time
+			for range 2 { // maps of Go have another order each time
 				asYAML, asJSON := write(t, document.OpenAPI(load(t, file), version, local))
 				if string(asYAML) != string(firstYAML) || string(asJSON) != string(firstJSON) {
 					t.Fatalf("%s %s: another time it is another document", file, version)
