@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"pgregory.net/rapid"
 
 	"github.com/leatstream/leat/contract"
 )
@@ -118,7 +119,10 @@ func TestABundleMeansWhatTheSchemaMeans(t *testing.T) {
 	}
 }
 
-func oneSchema(t *testing.T, s *contract.Schema) any {
+func TestABundleOfAnySchemaMeansTheSame(t *testing.T) { rapid.Check(t, checkBundle) }
+
+// oneSchema writes a bundle as a schema that has its definitions within.
+func oneSchema(t rapid.TB, s *contract.Schema) any {
 	t.Helper()
 	var text strings.Builder
 	root := string(s.Bundle.JSON)
