@@ -33,6 +33,7 @@ var floors = map[string]int{
 	"internal/backend":             2,
 	"internal/lint":                2,
 	"internal/typed":               2,
+	"internal/document":            2,
 	"internal/transport/socket":    3,
 	"internal/transport/farewell":  3,
 	"internal/transport/sse":       3,

@@ -28,7 +28,8 @@ type routes struct {
 	nothing route // for every other path
 	grpc    http.Handler
 	streams []string
-	protos  route
+	// documents
+	openAPI, protos, schemas route
 }
 
 // A route is what answers on a path, by method.
@@ -46,11 +47,14 @@ func newRoute(handlers map[string]http.Handler) route {
 	return route{handlers, strings.Join(methods, ", ")}
 }
 
+// readRoute is for what is only read.
+func readRoute(handler http.Handler) route {
+	return newRoute(map[string]http.Handler{http.MethodGet: handler, http.MethodHead: handler})
+}
+
 // routes puts the public listener together.
 func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 	subscribe := sse.New(s.hub, s.logger)
-	health := admin.Health(s.Ready)
-	files := newProtos(s.contract, api)
 	return &routes{
 		rule: rule,
 		events: newRoute(map[string]http.Handler{
@@ -62,10 +66,12 @@ func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 		sockets: newRoute(map[string]http.Handler{
 			http.MethodGet: websocket.New(s.contract, s.hub, s.ingest, s.backends, s.logger),
 		}),
-		health: newRoute(map[string]http.Handler{http.MethodGet: health, http.MethodHead: health}),
+		health: readRoute(admin.Health(s.Ready)),
 		// A page that mistakes the address can read so, whatever it asked for.
 		nothing: route{allow: "GET, HEAD, OPTIONS, POST"},
-		protos:  newRoute(map[string]http.Handler{http.MethodGet: files, http.MethodHead: files}),
+		openAPI: readRoute(newOpenAPI(s.contract)),
+		protos:  readRoute(newProtos(s.contract, api)),
+		schemas: readRoute(schemas{s.contract}),
 		grpc:    s.grpc,
 		streams: s.contract.StreamNames(),
 	}
@@ -124,27 +130,37 @@ func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 	switch {
 	case len(segments) == 1 && (first == "healthz" || first == "readyz"):
 		return rs.health, nil
+	case len(segments) == 1 && (first == "openapi.yaml" || first == "openapi.json"):
+		return rs.openAPI, nil
 	case len(segments) == 4 && first == "protos":
 		return rs.protos, nil
+	case len(segments) == 3 && first == "schemas":
+		return rs.schemas, pathValues(r, segments[1:], "stream", "type")
 	case len(segments) == 1 && first == "ws":
 		return rs.sockets, nil
 	case !streams || len(segments) == 1 || len(segments) > 3:
 		return rs.nothing, problem.New(problem.NotFound, "nothing is at %s; %s", path, rs.whatThereIs())
 	}
-	for i, name := range []string{"stream", "key"}[:len(segments)-1] {
-		value, err := url.PathUnescape(segments[i+1])
-		if err != nil { // an EscapedPath has no such segment
-			return rs.nothing, problem.New(problem.Malformed, "the path %s is not percent-encoded: %w", path, err)
-		}
-		r.SetPathValue(name, value)
-	}
+	wrong := pathValues(r, segments[1:], "stream", "key")
 	switch first {
 	case "ws":
-		return rs.sockets, nil
+		return rs.sockets, wrong
 	case "commands":
-		return rs.command, nil
+		return rs.command, wrong
 	}
-	return rs.events, nil
+	return rs.events, wrong
+}
+
+// pathValues sets the names of a path's segments.
+func pathValues(r *http.Request, segments []string, names ...string) *problem.Error {
+	for i, segment := range segments {
+		value, err := url.PathUnescape(segment)
+		if err != nil { // an EscapedPath has no such segment
+			return problem.New(problem.Malformed, "the path %s is not percent-encoded: %w", r.URL.EscapedPath(), err)
+		}
+		r.SetPathValue(names[i], value)
+	}
+	return nil
 }
 
 // unclean says what is wrong with a path that others would clean.
@@ -161,7 +177,7 @@ func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
 }
 
 func (rs *routes) whatThereIs() string {
-	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /protos/{stream}/v1/{stream}.proto, /healthz and /readyz, for the streams " +
+	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /openapi.yaml, /openapi.json, /schemas/{stream}/{eventType}, /protos/{stream}/v1/{stream}.proto, /healthz and /readyz, for the streams " +
 		strings.Join(rs.streams, ", ")
 }
 
