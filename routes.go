@@ -29,7 +29,7 @@ type routes struct {
 	grpc    http.Handler
 	streams []string
 	// documents
-	openAPI, protos, schemas route
+	openAPI, asyncAPI, protos, schemas route
 }
 
 // A route is what answers on a path, by method.
@@ -68,12 +68,13 @@ func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 		}),
 		health: readRoute(admin.Health(s.Ready)),
 		// A page that mistakes the address can read so, whatever it asked for.
-		nothing: route{allow: "GET, HEAD, OPTIONS, POST"},
-		openAPI: readRoute(newOpenAPI(s.contract)),
-		protos:  readRoute(newProtos(s.contract, api)),
-		schemas: readRoute(schemas{s.contract}),
-		grpc:    s.grpc,
-		streams: s.contract.StreamNames(),
+		nothing:  route{allow: "GET, HEAD, OPTIONS, POST"},
+		openAPI:  readRoute(newOpenAPI(s.contract)),
+		asyncAPI: readRoute(&asyncAPI{contract: s.contract}),
+		protos:   readRoute(newProtos(s.contract, api)),
+		schemas:  readRoute(schemas{s.contract}),
+		grpc:     s.grpc,
+		streams:  s.contract.StreamNames(),
 	}
 }
 
@@ -83,7 +84,7 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	trusted := from == "" || rs.rule.Trusts(from, r.Host)
 	if r.ProtoMajor == 2 && isGRPC(r.Header.Get("Content-Type")) {
 		if !trusted {
-			problem.Write(w, rs.foreign(from))
+			problem.Write(w, rs.rule.Foreign(from))
 			return
 		}
 		rs.grpc.ServeHTTP(w, r)
@@ -106,7 +107,7 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err.Allow = to.allow
 		ingest.Refuse(w, r, err)
 	case !trusted && (r.Method == http.MethodPost || isUpgrade(r)):
-		ingest.Refuse(w, r, rs.foreign(from))
+		ingest.Refuse(w, r, rs.rule.Foreign(from))
 	default:
 		handler.ServeHTTP(w, r)
 	}
@@ -132,6 +133,8 @@ func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 		return rs.health, nil
 	case len(segments) == 1 && (first == "openapi.yaml" || first == "openapi.json"):
 		return rs.openAPI, nil
+	case len(segments) == 1 && (first == "asyncapi.yaml" || first == "asyncapi.json"):
+		return rs.asyncAPI, nil
 	case len(segments) == 4 && first == "protos":
 		return rs.protos, nil
 	case len(segments) == 3 && first == "schemas":
@@ -177,16 +180,8 @@ func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
 }
 
 func (rs *routes) whatThereIs() string {
-	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /openapi.yaml, /openapi.json, /schemas/{stream}/{eventType}, /protos/{stream}/v1/{stream}.proto, /healthz and /readyz, for the streams " +
+	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /openapi.yaml, /openapi.json, /asyncapi.yaml, /asyncapi.json, /schemas/{stream}/{eventType}, /protos/{stream}/v1/{stream}.proto, /healthz and /readyz, for the streams " +
 		strings.Join(rs.streams, ", ")
-}
-
-func (rs *routes) foreign(from string) *problem.Error {
-	if rs.rule.Loopback {
-		return problem.New(problem.Forbidden, "pages of origin %q may not do this: a server on a loopback address trusts pages of localhost, "+
-			"and of the origins that its allow-origin setting names, among them its own where it is behind a proxy", from)
-	}
-	return problem.New(problem.Forbidden, "pages of origin %q may not do this; the server's allow-origin setting lists those that may", from)
 }
 
 // isGRPC knows application/grpc and application/grpc+proto, but not grpc-web.

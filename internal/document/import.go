@@ -108,8 +108,7 @@ func (im *importer) contract() (*Imported, error) {
 		return nil, err
 	}
 	if _, err := contract.Parse(im.file, text); err != nil {
-		var wrong contract.Errors
-		if errors.As(err, &wrong) { // places in the text would mislead: the file has another
+		if wrong, ok := errors.AsType[contract.Errors](err); ok { // places in the text would mislead: the file has another
 			return nil, contract.Errors{im.root.Error("no valid contract comes of this document: %s", wrong[0].Text)}
 		}
 		return nil, err
@@ -215,8 +214,7 @@ func (im *importer) refusal(s *importedStream, t *importedType) string {
 		return err.Error()
 	}
 	_, err = contract.Parse(im.file, text)
-	var wrong contract.Errors
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[contract.Errors](err); ok {
 		return strings.TrimPrefix(wrong[0].Text, `stream "s": event "`+t.name+`": `)
 	}
 	return ""
@@ -260,7 +258,7 @@ func (im *importer) open(file string) contract.Tree {
 		return known
 	}
 	var root contract.Tree
-	if text, err := os.ReadFile(file); err == nil { //nolint:gosec // the document names it
+	if text, err := os.ReadFile(file); err == nil {
 		root, _ = contract.ReadTree(file, text)
 	}
 	im.files[file] = root
