@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
@@ -120,9 +121,10 @@ func (r *reader) message() ([]byte, error) {
 func (r *reader) control(h ws.Header) error {
 	var buffer [ws.MaxControlFramePayloadSize]byte
 	payload := buffer[:h.Length]
-	if err := readPayload(r.buffer.in, payload, h.Mask, 0); err != nil {
+	if _, err := io.ReadFull(r.buffer.in, payload); err != nil {
 		return err
 	}
+	ws.Cipher(payload, h.Mask, 0)
 	switch {
 	case h.OpCode == ws.OpClose:
 		return closeFrame(payload)
