@@ -27,6 +27,8 @@ type routes struct {
 	health  route
 	nothing route // for every other path
 	grpc    http.Handler
+	browser route // the gRPC services, for browsers
+	serves  func(service string) bool
 	streams []string
 	protos  route
 }
@@ -51,6 +53,7 @@ func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 	subscribe := sse.New(s.hub, s.logger)
 	health := admin.Health(s.Ready)
 	files := newProtos(s.contract, api)
+	browser := s.grpc.Web(api)
 	return &routes{
 		rule: rule,
 		events: newRoute(map[string]http.Handler{
@@ -67,6 +70,8 @@ func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 		nothing: route{allow: "GET, HEAD, OPTIONS, POST"},
 		protos:  newRoute(map[string]http.Handler{http.MethodGet: files, http.MethodHead: files}),
 		grpc:    s.grpc,
+		browser: newRoute(map[string]http.Handler{http.MethodPost: browser}),
+		serves:  browser.Has,
 		streams: s.contract.StreamNames(),
 	}
 }
@@ -86,7 +91,7 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Origin")
 	if from != "" && trusted {
 		w.Header().Set("Access-Control-Allow-Origin", from)
-		w.Header().Set("Access-Control-Expose-Headers", "ETag, Retry-After, Preference-Applied")
+		w.Header().Set("Access-Control-Expose-Headers", "ETag, Retry-After, Preference-Applied, Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin")
 	}
 	to, wrong := rs.find(r)
 	handler := to.handlers[r.Method]
@@ -122,6 +127,8 @@ func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 		}
 	}
 	switch {
+	case len(segments) == 2 && rs.serves(first):
+		return rs.browser, nil
 	case len(segments) == 1 && (first == "healthz" || first == "readyz"):
 		return rs.health, nil
 	case len(segments) == 4 && first == "protos":
@@ -161,7 +168,7 @@ func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
 }
 
 func (rs *routes) whatThereIs() string {
-	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /protos/{stream}/v1/{stream}.proto, /healthz and /readyz, for the streams " +
+	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /protos/{stream}/v1/{stream}.proto, /{gRPC service}/{method}, /healthz and /readyz, for the streams " +
 		strings.Join(rs.streams, ", ")
 }
 
