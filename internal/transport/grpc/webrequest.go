@@ -103,7 +103,7 @@ type webBody struct {
 	next        func() ([]byte, error) // gives the next message, with its header
 	ready       []byte                 // of it, what is still to be read
 	err         error
-	over        atomic.Bool            // err is set
+	over        atomic.Bool // err is set
 }
 
 // Read gives gRPC.

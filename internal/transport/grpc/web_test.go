@@ -1,0 +1,394 @@
+package grpc_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+	"github.com/leatstream/leat/internal/hub"
+)
+
+func TestABrowserSubscribesBeforeAnythingHappensAndHearsWhatItPublishes(t *testing.T) {
+	eachBrowser(t, func(t *testing.T, _ *node, b *browser) {
+		events := b.subscribe(t, within(t), &leatv1.SubscribeRequest{Stream: "orders"})
+		for range 3 {
+			id := b.publish(t, shipped("or_1"))
+			if got := hear(t, events).Event; got.Id != id || got.Type != "order.shipped" || string(got.Data) != `{"orderId":"or_1"}` {
+				t.Errorf("got %v, want order.shipped at %s", got, id)
+			}
+		}
+	})
+}
+
+func TestABrowserHasTheTypedServices(t *testing.T) {
+	eachBrowser(t, func(t *testing.T, _ *node, b *browser) {
+		methods := orders(t).Methods()
+		upload := b.typedCall(t, "Publish").CallClientStream(within(t))
+		for _, text := range []string{`{"orderShipped": {"orderId": "or_7"}}`, `{}`, `{"orderCancelled": {"orderId": "or_7"}}`} {
+			if err := upload.Send(typedMessage(t, methods.ByName("Publish").Input(), text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		answer, err := upload.CloseAndReceive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := asJSON(t, answer.Msg); got["stored"] != "2" || got["refused"] != "1" {
+			t.Errorf("got %v, want 2 stored, 1 refused", got)
+		}
+		events, err := b.typedCall(t, "Subscribe").CallServerStream(within(t), connect.NewRequest(
+			typedMessage(t, methods.ByName("Subscribe").Input(), `{"last": 2, "key": "or_7"}`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer events.Close()
+		for _, want := range []protoreflect.Name{"order_shipped", "order_cancelled", "leat_live"} {
+			got := hear(t, events)
+			if event := got.WhichOneof(got.Descriptor().Oneofs().ByName("event")); event == nil || event.Name() != want {
+				t.Errorf("got %v, want %s", got, want)
+			}
+		}
+	})
+}
+
+func asJSON(t *testing.T, m interface{ ProtoReflect() protoreflect.Message }) map[string]any {
+	t.Helper()
+	text, err := protojson.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]any{}
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestABrowserIsToldWhatIsWrong(t *testing.T) {
+	eachBrowser(t, func(t *testing.T, _ *node, b *browser) {
+		publish := generic[leatv1.PublishRequest, leatv1.PublishResponse](b, "Publish")
+		request := shipped("or_1")
+		request.Event.Data = []byte(`{"orderId":7}`)
+		_, err := publish.CallUnary(within(t), connect.NewRequest(request))
+		bad := wantCode[*errdetails.BadRequest](t, err, connect.CodeInvalidArgument)
+		if len(bad.FieldViolations) != 1 || bad.FieldViolations[0].Field != "/data/orderId" {
+			t.Errorf("got %v, want /data/orderId", bad)
+		}
+		told := wantCode[*leatv1.Problem](t, err, connect.CodeInvalidArgument)
+		if !strings.Contains(string(told.Json), `"status":422`) {
+			t.Errorf("got %s, want a 422", told.Json)
+		}
+		events := b.subscribe(t, within(t), &leatv1.SubscribeRequest{Stream: "ordrs"})
+		if events.Receive() {
+			t.Errorf("got %v of a stream that is none", events.Msg())
+		}
+		wantCode[*leatv1.Problem](t, events.Err(), connect.CodeNotFound)
+		_, err = generic[leatv1.PublishRequest, leatv1.PublishResponse](b, "Publsh").CallUnary(within(t), connect.NewRequest(request))
+		wantCode[*leatv1.Problem](t, err, connect.CodeUnimplemented)
+		if !strings.Contains(err.Error(), `did you mean "Publish"`) {
+			t.Errorf("got %v, want a near name", err)
+		}
+	})
+}
+
+func TestABrowserMayCompress(t *testing.T) {
+	eachBrowser(t, func(t *testing.T, _ *node, b *browser) {
+		b.options = append(b.options, connect.WithSendGzip())
+		id := b.publish(t, shipped("or_1"))
+		upload := generic[leatv1.PublishStreamRequest, leatv1.PublishStreamResponse](b, "PublishStream").CallClientStream(within(t))
+		if err := upload.Send(&leatv1.PublishStreamRequest{Publish: shipped("or_1")}); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := upload.CloseAndReceive()
+		if err != nil || answer.Msg.Stored != 1 || answer.Msg.LastId == id {
+			t.Errorf("got %v, %v, want one stored", answer, err)
+		}
+	})
+}
+
+func TestABrowserThatGoesEndsItsSubscription(t *testing.T) {
+	eachBrowser(t, func(t *testing.T, n *node, b *browser) {
+		before := n.gone(t)
+		ctx, leave := context.WithCancel(within(t))
+		events := b.subscribe(t, ctx, &leatv1.SubscribeRequest{Stream: "orders"})
+		leave()
+		for events.Receive() {
+		}
+		ticks := time.NewTicker(5 * time.Millisecond)
+		defer ticks.Stop()
+		enough := within(t)
+		for n.gone(t) == before {
+			select {
+			case <-ticks.C:
+			case <-enough.Done():
+				t.Fatal("its connection is still there")
+			}
+		}
+	})
+}
+
+func TestADrainTellsBrowsersToComeBack(t *testing.T) {
+	n := start(t)
+	url := front(t, n)
+	native := dial(t, n, n.native)
+	type open struct {
+		name   string
+		events *connect.ServerStreamForClient[leatv1.SubscribeResponse]
+		upload *connect.ClientStreamForClient[leatv1.PublishStreamRequest, leatv1.PublishStreamResponse]
+	}
+	var opened []open
+	arrived := native.subscribe(t, &leatv1.SubscribeRequest{Stream: "orders", Key: new("or_2")})
+	for _, b := range browsers(t, url) {
+		o := open{b.name, b.subscribe(t, within(t), &leatv1.SubscribeRequest{Stream: "orders", Key: new("or_1")}),
+			generic[leatv1.PublishStreamRequest, leatv1.PublishStreamResponse](b, "PublishStream").CallClientStream(within(t))}
+		if err := o.upload.Send(&leatv1.PublishStreamRequest{Publish: shipped("or_2")}); err != nil {
+			t.Fatal(err)
+		}
+		arrived.next(t) // the call has begun; its client says nothing more
+		opened = append(opened, o)
+	}
+	n.server.SetDraining()
+	if err := n.hub.Drain(within(t), 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range opened {
+		t.Run(o.name, func(t *testing.T) {
+			last := hear(t, o.events).Event
+			if last.Type != "leat.end" || !strings.Contains(string(last.Data), `"reason":"drain"`) || last.Id == "" {
+				t.Errorf("got %v, want leat.end", last)
+			}
+			if o.events.Receive() {
+				t.Errorf("got %v after leat.end", o.events.Msg())
+			}
+			if wait := wantCode[*errdetails.RetryInfo](t, o.events.Err(), connect.CodeUnavailable); wait.RetryDelay.AsDuration() == 0 {
+				t.Errorf("got %v, want a time to wait", wait)
+			}
+			_, err := o.upload.CloseAndReceive()
+			if got := wantCode[*leatv1.PublishStreamResponse](t, err, connect.CodeUnavailable); got.Stored != 1 {
+				t.Errorf("got %v, want 1 stored", got)
+			}
+		})
+	}
+}
+
+// net/http's own Close of a body waits for a Read of it, and that for a client with nothing to say.
+func TestAnUploadThatIsIdleIsToldOfTheDrain(t *testing.T) {
+	n := start(t)
+	idle, err := net.Dial("tcp", strings.TrimPrefix(front(t, n), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	arrived := dial(t, n, n.native).subscribe(t, &leatv1.SubscribeRequest{Stream: "orders"})
+	const message = `{"orderShipped":{"orderId":"or_1"}}`
+	if _, err := fmt.Fprintf(idle, "POST /orders.v1.OrdersService/Publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/connect+json\r\n"+
+		"Transfer-Encoding: chunked\r\n\r\n%x\r\n\x00\x00\x00\x00%c%s\r\n", len(message)+5, len(message), message); err != nil {
+		t.Fatal(err)
+	}
+	arrived.next(t)
+	if err := n.hub.Drain(within(t), 0); err != nil {
+		t.Fatal(err)
+	}
+	_ = idle.SetReadDeadline(time.Now().Add(time.Minute))
+	response, err := http.ReadResponse(bufio.NewReader(idle), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(text), `"code":"unavailable"`) {
+		t.Errorf("got %q, %v, want unavailable", text, err)
+	}
+}
+
+// post sends what a client sends that has no library.
+func post(t *testing.T, url, contentType, body string, header ...string) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(within(t), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	for _, line := range header {
+		name, value, _ := strings.Cut(line, ": ")
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(text)
+}
+
+// Browsers send text/plain, forms and bodies without a type to any server without asking first.
+func TestWhatAPageMaySendUnaskedIsRefused(t *testing.T) {
+	n := start(t)
+	url := front(t, n)
+	const body = `{"event": {"stream": "orders", "type": "order.shipped", "data": "eyJvcmRlcklkIjoib3JfMSJ9"}}`
+	for _, contentType := range []string{"", "text/plain", "text/plain; application/json", "application/x-www-form-urlencoded",
+		"multipart/form-data; boundary=x", "text/json", "json", "application/json,text/plain", "application/xml", "application/connect+xml"} {
+		response, text := post(t, url+"/leat.v1.StreamService/Publish", contentType, body)
+		if response.StatusCode != http.StatusUnsupportedMediaType || !strings.Contains(response.Header.Get("Accept-Post"), "application/json") {
+			t.Errorf("%q: %d %s, want 415", contentType, response.StatusCode, text)
+		}
+	}
+	response, text := post(t, url+"/leat.v1.StreamService/Publish", "Application/JSON; charset=utf-8", body)
+	if response.StatusCode != http.StatusOK || !strings.HasSuffix(text, `-1"}`) {
+		t.Errorf("got %d %s, want 200 and the first event's id: nothing before was stored", response.StatusCode, text)
+	}
+}
+
+func TestAConnectErrorIsPlainJSON(t *testing.T) {
+	n := start(t)
+	url := front(t, n)
+	for _, tt := range []struct {
+		path, contentType, body, header string
+		status                          int
+		says                            string
+	}{
+		{"leat.v1.StreamService/Publish", "application/json", `{"event": {"strem": "orders"}}`, "", 400, `unknown field \"strem\"`},
+		{"leat.v1.StreamService/Publish", "application/json", `{`, "", 400, `"code":"invalid_argument"`},
+		{"leat.v1.StreamService/Publish", "application/proto", "\xff", "", 400, `"code":"invalid_argument"`},
+		{"leat.v1.StreamService/Publish", "application/json", `{}`, "Connect-Protocol-Version: 2", 400, "only 1 is known"},
+		{"leat.v1.StreamService/Publish", "application/json", `{}`, "Connect-Timeout-Ms: soon", 400, "at most ten digits"},
+		{"leat.v1.StreamService/Publish", "application/json", `{}`, "Grpc-Timeout: soon", 400, "grpc-timeout"},
+		{"leat.v1.StreamService/Publish", "application/json", `{}`, "Content-Encoding: zstd", 501, `"code":"unimplemented"`},
+		{"leat.v1.StreamService/Publish", "application/json", `{"event": {"stream": "orders", "type": "order.shipped", "data": "e30="}}`, "", 400,
+			`"debug":{"type":"about:blank","title":"Unprocessable Entity","status":422`},
+		{"leat.v1.StreamService/Publish", "application/json", strings.Repeat(" ", 5<<20) + `{}`, "", 429, `"code":"resource_exhausted"`},
+		{"leat.v1.StreamService/Subscribe", "application/json", `{}`, "", 415, "application/connect+json"},
+		{"leat.v1.StreamService/Publish", "application/connect+json", "\x00\x00\x00\x00\x02{}", "", 415, "must be application/json"},
+		{"leat.v1.StreamService/Connect", "application/connect+json", "", "", 505, "HTTP/2"},
+		{"leat.v1.StreamService/Publish", "application/grpc", "", "", 415, "HTTP/2"},
+		{"leat.v1.StreamService/Nothing", "application/json", "{}", "", 501, "no method"},
+		{"orders.v1.OrdersService/Publish", "application/connect+json", "\x00\x00\x00\x00\x07{\"x\":1}", "", 200, `"refused":"1"`},
+		{"orders.v1.OrdersService/Publish", "application/connect+json", "\x02\x00\x00\x00\x02{}", "", 200, `"refused":"1"`},
+		{"orders.v1.OrdersService/Publish", "application/connect+json", "\x00\x00\x00\x00\x09{}", "", 200, `{"error":{"code":`},
+		{"orders.v1.OrdersService/Subscribe", "application/connect+json", "\x00\x00\x00\x00\x07{\"x\":1}", "", 200, `{"error":{"code":"invalid_argument"`},
+		{"orders.v1.OrdersService/Subscribe", "application/connect+json", "", "", 200, `{"error":{"code":`},
+		{"orders.v1.OrdersService/Subscribe", "application/connect+json", "\x00\x00\x00\x00\x02{}", "Connect-Timeout-Ms: 20", 200, `{"error":{"code":"deadline_exceeded"`},
+		{"orders.v1.OrdersService/Subscribe", "application/connect+proto", "\x00\x00\x00\x00\x00", "Connect-Timeout-Ms: 20", 200, `{"error":{"code":"deadline_exceeded"`},
+		{"grpc.health.v1.Health/Check", "application/json", `{"service": "orders.v1.OrdersService"}`, "", 200, `{"status":"SERVING"}`},
+	} {
+		var header []string
+		if tt.header != "" {
+			header = append(header, tt.header)
+		}
+		response, text := post(t, url+"/"+tt.path, tt.contentType, tt.body, header...)
+		if response.StatusCode != tt.status || !strings.Contains(text, tt.says) {
+			t.Errorf("%s %s %.40q %s: %d %q, want %d and %s", tt.path, tt.contentType, tt.body, tt.header, response.StatusCode, text, tt.status, tt.says)
+		}
+	}
+}
+
+// What gRPC's own client library for browsers sends.
+func TestGRPCWebIsSpokenAsTextToo(t *testing.T) {
+	n := start(t)
+	url := front(t, n)
+	for codec, bodies := range map[string][2]string{
+		"":       {"\x00\x00\x00\x00\x0a\x0a\x06orders0\x01", "\x00\x00\x00\x00\x00"}, // stream: orders, last: 1
+		"+proto": {"\x00\x00\x00\x00\x0a\x0a\x06orders0\x01", "\x00\x00\x00\x00\x00"},
+		"+json":  {"\x00\x00\x00\x00\x1c{\"stream\":\"orders\",\"last\":1}", "\x00\x00\x00\x00\x02{}"},
+	} {
+		id := dial(t, n, n.native).publish(t, shipped("or_1"))
+		call := func(method, body, until string) string {
+			request, err := http.NewRequestWithContext(within(t), http.MethodPost, url+"/leat.v1.StreamService/"+method,
+				strings.NewReader(base64.StdEncoding.EncodeToString([]byte(body))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Content-Type", "application/grpc-web-text"+codec)
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer http.DefaultClient.CloseIdleConnections()
+			defer response.Body.Close()
+			if got, want := response.Header.Get("Content-Type"), "application/grpc-web-text+"; !strings.HasPrefix(got, want) {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			var answer []byte
+			for !bytes.Contains(answer, []byte(until)) { // any number of texts with padding, one behind the other
+				var quad [4]byte
+				if _, err := io.ReadFull(response.Body, quad[:]); err != nil {
+					t.Fatalf("after %q: %v, want %s", answer, err, until)
+				}
+				part, err := base64.StdEncoding.DecodeString(string(quad[:]))
+				if err != nil {
+					t.Fatalf("%q: %v", quad, err)
+				}
+				answer = append(answer, part...)
+			}
+			return string(answer)
+		}
+		if got := call("Subscribe", bodies[0], "leat.live"); !strings.Contains(got, id) {
+			t.Errorf("got %q, want %s", got, id)
+		}
+		if got := call("ListStreams", bodies[1], "grpc-status: 0\r\n"); !strings.Contains(got, id) || !strings.Contains(got, "\x80\x00\x00\x00\x10grpc") {
+			t.Errorf("got %q, want %s, and trailers", got, id)
+		}
+	}
+}
+
+func TestABrowserThatStopsReadingIsEndedAndDelaysNobody(t *testing.T) {
+	t.Parallel() // it takes hub.SlowAfter
+	n := start(t)
+	deaf, err := net.Dial("tcp", strings.TrimPrefix(front(t, n), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	const body = `{"stream":"large"}`
+	if _, err := fmt.Fprintf(deaf, "POST /leat.v1.StreamService/Subscribe HTTP/1.1\r\nHost: x\r\nContent-Type: application/connect+json\r\n"+
+		"Content-Length: %d\r\n\r\n\x00\x00\x00\x00%c%s", len(body)+5, len(body), body); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(deaf, make([]byte, len("HTTP/1.1 200 OK"))); err != nil { // the subscription stands
+		t.Fatal(err)
+	}
+	leat := dial(t, n, n.native)
+	reading := leat.subscribe(t, &leatv1.SubscribeRequest{Stream: "large"})
+	publish := func() {
+		t.Helper()
+		published := time.Now()
+		if id, got := leat.publish(t, blob()), reading.next(t); got.Id != id || time.Since(published) > 5*time.Second {
+			t.Fatalf("got %s after %v, want %s at once", got.Id, time.Since(published), id)
+		}
+	}
+	began := time.Now()
+	for range 60 { // more than the kernel's buffers
+		publish()
+	}
+	filled := time.Now()
+	ticks := time.NewTicker(100 * time.Millisecond)
+	defer ticks.Stop()
+	for ; n.gone(t) == 0; <-ticks.C {
+		if publish(); time.Since(filled) > 3*hub.SlowAfter {
+			t.Fatal("it is still there")
+		}
+	}
+	if took := time.Since(began); took < hub.SlowAfter {
+		t.Errorf("ended after %v", took)
+	}
+}
