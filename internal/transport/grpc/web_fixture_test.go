@@ -113,11 +113,12 @@ func typedMessage(t *testing.T, message protoreflect.MessageDescriptor, text str
 // subscribe waits for the answer's headers, which are there before any event.
 func (b *browser) subscribe(t *testing.T, ctx context.Context, request *leatv1.SubscribeRequest) *connect.ServerStreamForClient[leatv1.SubscribeResponse] {
 	t.Helper()
+	ctx, leave := context.WithCancel(ctx)
+	t.Cleanup(leave) // Close of connect-go would wait for the end
 	stream, err := generic[leatv1.SubscribeRequest, leatv1.SubscribeResponse](b, "Subscribe").CallServerStream(ctx, connect.NewRequest(request))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = stream.Close() })
 	return stream
 }
 

@@ -51,12 +51,13 @@ func TestABrowserHasTheTypedServices(t *testing.T) {
 		if got := asJSON(t, answer.Msg); got["stored"] != "2" || got["refused"] != "1" {
 			t.Errorf("got %v, want 2 stored, 1 refused", got)
 		}
-		events, err := b.typedCall(t, "Subscribe").CallServerStream(within(t), connect.NewRequest(
+		ctx, leave := context.WithCancel(within(t))
+		defer leave()
+		events, err := b.typedCall(t, "Subscribe").CallServerStream(ctx, connect.NewRequest(
 			typedMessage(t, methods.ByName("Subscribe").Input(), `{"last": 2, "key": "or_7"}`)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer events.Close()
 		for _, want := range []protoreflect.Name{"order_shipped", "order_cancelled", "leat_live"} {
 			got := hear(t, events)
 			if event := got.WhichOneof(got.Descriptor().Oneofs().ByName("event")); event == nil || event.Name() != want {
@@ -184,6 +185,36 @@ func TestADrainTellsBrowsersToComeBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Protobuf's own libraries give up at a depth of 10,000 messages, of which a JSON array is two; a duration of theirs is
+// at most 10,000 years.
+func TestWhatProtobufsJSONCannotSayIsStillDelivered(t *testing.T) {
+	eachBrowser(t, func(t *testing.T, n *node, b *browser) {
+		if !strings.Contains(b.name, "JSON") {
+			return // protobuf can say it; connect-go's own library cannot hear it
+		}
+		deep := shipped("or_9")
+		deep.Event.Data = []byte(`{"orderId":"or_9","deep":` + strings.Repeat("[", 6000) + strings.Repeat("]", 6000) + `}`)
+		id := dial(t, n, n.native).publish(t, deep)
+		after := b.publish(t, shipped("or_9"))
+		ctx, leave := context.WithTimeout(within(t), 20*time.Second)
+		defer leave() // Close of connect-go would wait for the end
+		events, err := b.typedCall(t, "Subscribe").CallServerStream(ctx, connect.NewRequest(
+			typedMessage(t, orders(t).Methods().ByName("Subscribe").Input(), `{"last": 2, "key": "or_9"}`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := asJSON(t, hear(t, events))
+		untyped, _ := got["leatUntyped"].(map[string]any)
+		if got["id"] != id || got["key"] != "or_9" || got["time"] == nil || untyped["type"] != "order.shipped" ||
+			untyped["data"] != base64.StdEncoding.EncodeToString(deep.Event.Data) || !strings.Contains(fmt.Sprint(untyped["reason"]), "recursion") {
+			t.Errorf("got %.300v, want %s as leat_untyped", got, id)
+		}
+		if got := asJSON(t, hear(t, events)); got["id"] != after {
+			t.Errorf("got %v, want %s", got, after)
+		}
+	})
 }
 
 // net/http's own Close of a body waits for a Read of it, and that for a client with nothing to say.

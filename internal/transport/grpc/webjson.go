@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -23,7 +24,10 @@ func jsonFormat(format *hub.Format, message protoreflect.MessageDescriptor) *hub
 		return func(dst []byte, e *event.Event) []byte {
 			text, err := toJSON(encode(nil, e), message)
 			if err != nil {
-				panic(err) // of our own making
+				text, err = compactJSON(untyped(message, e, err))
+			}
+			if err != nil {
+				panic(err) // without the data nothing in it can be wrong
 			}
 			return append(dst, text...)
 		}
@@ -32,6 +36,26 @@ func jsonFormat(format *hub.Format, message protoreflect.MessageDescriptor) *hub
 	made.Name += " json"
 	made.Event, made.Control = in(format.Event), in(format.Control)
 	return &made
+}
+
+// untyped tells of an event that a typed service's message can hold and protobuf's JSON cannot, such as one with arrays
+// thousands deep: nothing is ever left out.
+func untyped(response protoreflect.MessageDescriptor, e *event.Event, reason error) proto.Message {
+	m := dynamicpb.NewMessage(response)
+	field := response.Fields().ByName
+	m.Set(field("id"), protoreflect.ValueOfString(e.Position.String()))
+	at := m.Mutable(field("time")).Message()
+	at.Set(at.Descriptor().Fields().ByName("seconds"), protoreflect.ValueOfInt64(e.Time.Unix()))
+	at.Set(at.Descriptor().Fields().ByName("nanos"), protoreflect.ValueOfInt32(int32(e.Time.Truncate(time.Millisecond).Nanosecond()))) //nolint:gosec // below 1e9
+	if !e.Key.IsZero() {
+		m.Set(field("key"), protoreflect.ValueOfString(e.Key.String()))
+	}
+	told := m.Mutable(field("leat_untyped")).Message()
+	field = told.Descriptor().Fields().ByName
+	told.Set(field("type"), protoreflect.ValueOfString(e.Type.String()))
+	told.Set(field("data"), protoreflect.ValueOfBytes(e.Data))
+	told.Set(field("reason"), protoreflect.ValueOfString(plainText(reason)))
+	return m
 }
 
 // toJSON gives a message in JSON, compact: protojson's own white space differs from build to build.
@@ -66,10 +90,14 @@ func fromJSON(text []byte, message protoreflect.MessageDescriptor) []byte {
 		data, err = proto.Marshal(m)
 	}
 	if err != nil {
-		reason := strings.ReplaceAll(err.Error(), "\u00a0", " ") // by which protobuf keeps others from relying on its texts
-		return append([]byte{notProtobuf}, strings.TrimPrefix(reason, "proto: ")...)
+		return append([]byte{notProtobuf}, plainText(err)...)
 	}
 	return data
+}
+
+// plainText is the text of an error of protobuf, which says a space in two ways to keep others from relying on it.
+func plainText(err error) string {
+	return strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
 }
 
 // unreadable is the problem of a message that was JSON and could not become protobuf; nil for all others.

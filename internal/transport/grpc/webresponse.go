@@ -20,7 +20,8 @@ type webResponse struct {
 	header     http.Header // of gRPC, with its trailers
 	code       int
 	pending    bytes.Buffer // what is not written yet
-	err        error
+	err        error        // of writing
+	failed     error        // a message that cannot be said in JSON ends the call
 }
 
 func newWebResponse(call *webCall, out http.ResponseWriter) *webResponse {
@@ -55,6 +56,9 @@ func (w *webResponse) begin() {
 // Write takes messages of gRPC, in pieces. They are those of a stream of Connect and of gRPC-Web too.
 func (w *webResponse) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
+	if w.failed != nil {
+		return 0, w.failed
+	}
 	switch {
 	case w.code != http.StatusOK || w.call.protocol == connectUnary:
 		return w.pending.Write(p)
@@ -68,7 +72,7 @@ func (w *webResponse) Write(p []byte) (int, error) {
 		w.err = cmp.Or(w.err, err)
 		return n, err
 	}
-	return len(p), w.err
+	return len(p), cmp.Or(w.err, w.failed)
 }
 
 // translate writes the messages that are whole in JSON.
@@ -81,7 +85,8 @@ func (w *webResponse) translate() {
 		data := w.pending.Next(messageHeader + length)[messageHeader:]
 		text, err := toJSON(data, w.call.method.Output())
 		if err != nil {
-			panic(err) // of our own making
+			w.failed = cmp.Or(w.failed, err)
+			return
 		}
 		w.write(frame(0, text))
 	}
@@ -113,7 +118,7 @@ func (w *webResponse) finish(err error) {
 		return // the client has gone, or was cut because it takes nothing
 	}
 	end := endOf(w.header, w.code, w.pending.Bytes())
-	if err != nil {
+	if err = cmp.Or(err, w.failed); err != nil {
 		end = endWith(err)
 	}
 	// The client may have stopped reading; the server's own watch has ended with the call.
