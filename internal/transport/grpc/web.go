@@ -22,19 +22,22 @@ import (
 type Web struct {
 	server  *Server
 	methods map[string]protoreflect.MethodDescriptor // by path
-	formats sync.Map                                 // *hub.Format to the same events in JSON
+
+	mu      sync.Mutex                  // guards formats
+	formats map[*hub.Format]*hub.Format // the same events in JSON
 }
 
 // Web gives the handler for browsers, of all services that the server has.
 func (s *Server) Web(api *typed.API) *Web {
-	w := &Web{server: s, methods: map[string]protoreflect.MethodDescriptor{}}
+	w := &Web{server: s, methods: map[string]protoreflect.MethodDescriptor{}, formats: map[*hub.Format]*hub.Format{}}
 	known := descriptors{api.Files(), protoregistry.GlobalFiles}
 	for name := range s.grpc.GetServiceInfo() {
 		found, err := known.FindDescriptorByName(protoreflect.FullName(name))
-		if err != nil {
-			panic(err) // reflection shows them all
+		service, ok := found.(protoreflect.ServiceDescriptor)
+		if err != nil || !ok {
+			panic(fmt.Sprintf("service %s has no descriptor (%v), and reflection shows them all", name, err))
 		}
-		methods := found.(protoreflect.ServiceDescriptor).Methods()
+		methods := service.Methods()
 		for i := range methods.Len() {
 			w.methods["/"+name+"/"+string(methods.Get(i).Name())] = methods.Get(i)
 		}
@@ -165,9 +168,10 @@ func inJSON(ctx context.Context, format *hub.Format) *hub.Format {
 		return format
 	}
 	call.framed = true
-	if made, ok := call.web.formats.Load(format); ok {
-		return made.(*hub.Format)
+	call.web.mu.Lock()
+	defer call.web.mu.Unlock()
+	if call.web.formats[format] == nil {
+		call.web.formats[format] = jsonFormat(format, call.method.Output())
 	}
-	made, _ := call.web.formats.LoadOrStore(format, jsonFormat(format, call.method.Output()))
-	return made.(*hub.Format)
+	return call.web.formats[format]
 }

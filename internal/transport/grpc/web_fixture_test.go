@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"testing"
-	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -95,7 +94,7 @@ func (b *browser) typedCall(t *testing.T, method protoreflect.Name) *connect.Cli
 	m := orders(t).Methods().ByName(method)
 	return connect.NewClient[dynamicpb.Message, dynamicpb.Message](b.client, b.url+"/orders.v1.OrdersService/"+string(method), append(b.options,
 		connect.WithSchema(m), connect.WithResponseInitializer(func(_ connect.Spec, message any) error {
-			*message.(*dynamicpb.Message) = *dynamicpb.NewMessage(m.Output()) //nolint:govet // a new one, which nobody has locked
+			*message.(*dynamicpb.Message) = *dynamicpb.NewMessage(m.Output())
 			return nil
 		}))...)
 }
@@ -158,14 +157,4 @@ func wantCode[M proto.Message](t *testing.T, err error, code connect.Code) (foun
 	}
 	t.Fatalf("%v has no detail %T", err, found)
 	return found
-}
-
-// soon bounds what a test waits for.
-func soon(t *testing.T, what string, done <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-done:
-	case <-time.After(time.Minute):
-		t.Fatalf("still not: %s", what)
-	}
 }

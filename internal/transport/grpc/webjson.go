@@ -46,7 +46,7 @@ func untyped(response protoreflect.MessageDescriptor, e *event.Event, reason err
 	m.Set(field("id"), protoreflect.ValueOfString(e.Position.String()))
 	at := m.Mutable(field("time")).Message()
 	at.Set(at.Descriptor().Fields().ByName("seconds"), protoreflect.ValueOfInt64(e.Time.Unix()))
-	at.Set(at.Descriptor().Fields().ByName("nanos"), protoreflect.ValueOfInt32(int32(e.Time.Truncate(time.Millisecond).Nanosecond()))) //nolint:gosec // below 1e9
+	at.Set(at.Descriptor().Fields().ByName("nanos"), protoreflect.ValueOfInt32(int32(e.Time.Truncate(time.Millisecond).Nanosecond())))
 	if !e.Key.IsZero() {
 		m.Set(field("key"), protoreflect.ValueOfString(e.Key.String()))
 	}

@@ -163,6 +163,6 @@ func (w *webResponse) answer(end *end) {
 // frame makes a message with its flags.
 func frame(flags byte, data []byte) []byte {
 	framed := append(make([]byte, 0, messageHeader+len(data)), flags, 0, 0, 0, 0)
-	binary.BigEndian.PutUint32(framed[1:], uint32(len(data))) //nolint:gosec // messages are far smaller
+	binary.BigEndian.PutUint32(framed[1:], uint32(len(data)))
 	return append(framed, data...)
 }
