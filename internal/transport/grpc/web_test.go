@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -117,6 +118,33 @@ func TestABrowserMayCompress(t *testing.T) {
 		answer, err := upload.CloseAndReceive()
 		if err != nil || answer.Msg.Stored != 1 || answer.Msg.LastId == id {
 			t.Errorf("got %v, %v, want one stored", answer, err)
+		}
+	})
+}
+
+// No browser can, but other clients of these protocols do.
+func TestAClientSpeaksBothWaysOverHTTP2(t *testing.T) {
+	eachBrowser(t, func(t *testing.T, _ *node, b *browser) {
+		if strings.HasSuffix(b.name, "HTTP/1.1") {
+			return // TestAConnectErrorIsPlainJSON has what it is told
+		}
+		talk := generic[leatv1.ConnectRequest, leatv1.ConnectResponse](b, "Connect").CallBidiStream(within(t))
+		for _, tt := range [][2]string{
+			{`{"op":"subscribe","ref":"1","stream":"orders"}`, `{"op":"subscribed","ref":"1"`},
+			{`{"op":"unsubscribe","ref":"2","stream":"orders"}`, `{"op":"unsubscribed","ref":"2"`},
+		} {
+			if err := talk.Send(&leatv1.ConnectRequest{Json: []byte(tt[0])}); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := talk.Receive(); err != nil || !strings.HasPrefix(string(got.Json), tt[1]) {
+				t.Errorf("%s: %s, %v, want %s", tt[0], got.GetJson(), err, tt[1])
+			}
+		}
+		if err := talk.CloseRequest(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := talk.Receive(); !errors.Is(err, io.EOF) {
+			t.Errorf("got %v, %v, want the end", got, err)
 		}
 	})
 }
