@@ -101,7 +101,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 	}
 	s.offerTyped(api)
 	s.grpc = grpc.New(s.hub, s.ingest, s.backends, c, api, o.logger)
-	s.admin = admin.New(registry, s.Ready, admin.NewConnections(s.hub, s.ingest, c.StreamNames()))
+	s.admin = admin.New(registry, s.Ready, admin.NewConnections(s.hub, s.ingest, c.StreamNames()), rule)
 	s.public = s.routes(rule, api)
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -117,7 +117,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 func (s *Server) Handler() http.Handler { return s.public }
 
 // AdminHandler is the admin listener: metrics, profiles, health, and the connections, which it can end and push events
-// to. It is not for the public.
+// to. It is not for the public; pages of other origins, but for those that WithOrigins names, can change nothing.
 func (s *Server) AdminHandler() http.Handler { return s.admin }
 
 // ServeGRPC serves the gRPC services on a listener of their own, at half the cost per message, until Close.
@@ -184,6 +184,7 @@ func (s *Server) Ready(ctx context.Context) error {
 // ends. From now on Ready fails and new subscriptions are sent elsewhere.
 func (s *Server) Drain(ctx context.Context, over time.Duration) error {
 	s.grpc.SetDraining()
+	defer time.AfterFunc(over, s.grpc.GiveUp).Stop()
 	return s.hub.Drain(ctx, over)
 }
 

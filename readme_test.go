@@ -29,12 +29,7 @@ func TestPagesShowWhatHappens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	programs := t.TempDir()
-	install := exec.Command("go", "install", "./cmd/leat") // as the README says, also where it is not among those tried
-	install.Env = append(os.Environ(), "GOBIN="+programs)
-	if output, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("%v:\n%s", err, output)
-	}
+	programs := install(t)
 	for _, page := range append([]string{"README.md"}, pages...) {
 		t.Run(page, func(t *testing.T) {
 			u := newUser(t, programs)
@@ -43,6 +38,44 @@ func TestPagesShowWhatHappens(t *testing.T) {
 				u.paste(b, blocks[i+1:])
 			}
 		})
+	}
+}
+
+// install gives a folder with leat in it.
+func install(t *testing.T) string {
+	t.Helper()
+	programs := t.TempDir()
+	install := exec.Command("go", "install", "./cmd/leat") // as the README says, also where it is not among those tried
+	install.Env = append(os.Environ(), "GOBIN="+programs)
+	if output, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("%v:\n%s", err, output)
+	}
+	return programs
+}
+
+// TestLinesWithGrpcurlWorkAgainstTheDemo pastes them as the README says, and looks no closer at what they print: the
+// demo has orders of its own.
+func TestLinesWithGrpcurlWorkAgainstTheDemo(t *testing.T) {
+	u := newUser(t, install(t))
+	demo := u.command("bash", "-c", "exec leat demo --data demo")
+	demo.Env = append(demo.Env, u.listen...)
+	u.start("demo", demo)
+	u.output("demo", 3)
+	pasted := 0
+	for _, b := range blocksOf(t, "README.md") {
+		if !strings.Contains(b.text, "grpcurl") {
+			continue
+		}
+		u.paste(b, nil)
+		if strings.HasPrefix(b.comment, "run in the background: ") || b.comment == "run" {
+			pasted++
+		}
+		if b.comment == "run" && strings.Contains(b.text, "/Publish") && !strings.Contains(strings.Join(u.printed, ""), `"stored": "1"`) {
+			t.Errorf("nothing is stored by\n%s%q", b.text, u.printed)
+		}
+	}
+	if pasted < 5 {
+		t.Errorf("%d blocks were pasted, want those for list and describe, to publish and to subscribe, both from reflection and from the .proto", pasted)
 	}
 }
 

@@ -30,7 +30,8 @@ type routes struct {
 	browser route // the gRPC services, for browsers
 	serves  func(service string) bool
 	streams []string
-	protos  route
+	// documents
+	openAPI, protos, schemas route
 }
 
 // A route is what answers on a path, by method.
@@ -48,11 +49,14 @@ func newRoute(handlers map[string]http.Handler) route {
 	return route{handlers, strings.Join(methods, ", ")}
 }
 
+// readRoute is for what is only read.
+func readRoute(handler http.Handler) route {
+	return newRoute(map[string]http.Handler{http.MethodGet: handler, http.MethodHead: handler})
+}
+
 // routes puts the public listener together.
 func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 	subscribe := sse.New(s.hub, s.logger)
-	health := admin.Health(s.Ready)
-	files := newProtos(s.contract, api)
 	browser := s.grpc.Web(api)
 	return &routes{
 		rule: rule,
@@ -65,10 +69,12 @@ func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 		sockets: newRoute(map[string]http.Handler{
 			http.MethodGet: websocket.New(s.contract, s.hub, s.ingest, s.backends, s.logger),
 		}),
-		health: newRoute(map[string]http.Handler{http.MethodGet: health, http.MethodHead: health}),
+		health: readRoute(admin.Health(s.Ready)),
 		// A page that mistakes the address can read so, whatever it asked for.
 		nothing: route{allow: "GET, HEAD, OPTIONS, POST"},
-		protos:  newRoute(map[string]http.Handler{http.MethodGet: files, http.MethodHead: files}),
+		openAPI: readRoute(newOpenAPI(s.contract)),
+		protos:  readRoute(newProtos(s.contract, api)),
+		schemas: readRoute(schemas{s.contract}),
 		grpc:    s.grpc,
 		browser: newRoute(map[string]http.Handler{http.MethodPost: browser}),
 		serves:  browser.Has,
@@ -82,7 +88,7 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	trusted := from == "" || rs.rule.Trusts(from, r.Host)
 	if r.ProtoMajor == 2 && isGRPC(r.Header.Get("Content-Type")) {
 		if !trusted {
-			problem.Write(w, rs.foreign(from))
+			problem.Write(w, rs.rule.Foreign(from))
 			return
 		}
 		rs.grpc.ServeHTTP(w, r)
@@ -105,7 +111,7 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err.Allow = to.allow
 		ingest.Refuse(w, r, err)
 	case !trusted && (r.Method == http.MethodPost || isUpgrade(r)):
-		ingest.Refuse(w, r, rs.foreign(from))
+		ingest.Refuse(w, r, rs.rule.Foreign(from))
 	default:
 		handler.ServeHTTP(w, r)
 	}
@@ -131,27 +137,37 @@ func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 		return rs.browser, nil
 	case len(segments) == 1 && (first == "healthz" || first == "readyz"):
 		return rs.health, nil
+	case len(segments) == 1 && (first == "openapi.yaml" || first == "openapi.json"):
+		return rs.openAPI, nil
 	case len(segments) == 4 && first == "protos":
 		return rs.protos, nil
+	case len(segments) == 3 && first == "schemas":
+		return rs.schemas, pathValues(r, segments[1:], "stream", "type")
 	case len(segments) == 1 && first == "ws":
 		return rs.sockets, nil
 	case !streams || len(segments) == 1 || len(segments) > 3:
 		return rs.nothing, problem.New(problem.NotFound, "nothing is at %s; %s", path, rs.whatThereIs())
 	}
-	for i, name := range []string{"stream", "key"}[:len(segments)-1] {
-		value, err := url.PathUnescape(segments[i+1])
-		if err != nil { // an EscapedPath has no such segment
-			return rs.nothing, problem.New(problem.Malformed, "the path %s is not percent-encoded: %w", path, err)
-		}
-		r.SetPathValue(name, value)
-	}
+	wrong := pathValues(r, segments[1:], "stream", "key")
 	switch first {
 	case "ws":
-		return rs.sockets, nil
+		return rs.sockets, wrong
 	case "commands":
-		return rs.command, nil
+		return rs.command, wrong
 	}
-	return rs.events, nil
+	return rs.events, wrong
+}
+
+// pathValues sets the names of a path's segments.
+func pathValues(r *http.Request, segments []string, names ...string) *problem.Error {
+	for i, segment := range segments {
+		value, err := url.PathUnescape(segment)
+		if err != nil { // an EscapedPath has no such segment
+			return problem.New(problem.Malformed, "the path %s is not percent-encoded: %w", r.URL.EscapedPath(), err)
+		}
+		r.SetPathValue(names[i], value)
+	}
+	return nil
 }
 
 // unclean says what is wrong with a path that others would clean.
@@ -168,16 +184,8 @@ func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
 }
 
 func (rs *routes) whatThereIs() string {
-	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /protos/{stream}/v1/{stream}.proto, /{gRPC service}/{method}, /healthz and /readyz, for the streams " +
+	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /openapi.yaml, /openapi.json, /schemas/{stream}/{eventType}, /protos/{stream}/v1/{stream}.proto, /{gRPC service}/{method}, /healthz and /readyz, for the streams " +
 		strings.Join(rs.streams, ", ")
-}
-
-func (rs *routes) foreign(from string) *problem.Error {
-	if rs.rule.Loopback {
-		return problem.New(problem.Forbidden, "pages of origin %q may not do this: a server on a loopback address trusts pages of localhost, "+
-			"and of the origins that its allow-origin setting names, among them its own where it is behind a proxy", from)
-	}
-	return problem.New(problem.Forbidden, "pages of origin %q may not do this; the server's allow-origin setting lists those that may", from)
 }
 
 // isGRPC knows application/grpc and application/grpc+proto, but not grpc-web.

@@ -73,6 +73,5 @@ func (p *protos) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ingest.Refuse(w, r, problem.New(problem.NotFound, "no .proto is at %.200s; there are: %s", r.URL.Path, strings.Join(p.known, ", ")))
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte(text)) // a client that has gone is no concern of ours
+	serveDocument(w, r, "text/plain; charset=utf-8", []byte(text))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/leatstream/leat/event"
@@ -151,11 +152,11 @@ func (f *follower) dial(ctx context.Context) (connection, error) {
 		return f.dialSSE(ctx)
 	case WebSocket:
 		return f.dialWebSocket(ctx)
-	case GRPC:
+	case GRPC, GRPCTyped:
 		return f.dialGRPC(ctx)
 	}
-	return nil, protocolErrorf("no transport %q: there are %s, %s, %s and %s",
-		f.subscription.Transport, NDJSON, SSE, WebSocket, GRPC)
+	return nil, protocolErrorf("no transport %q: there are %s, %s, %s, %s and %s",
+		f.subscription.Transport, NDJSON, SSE, WebSocket, GRPC, GRPCTyped)
 }
 
 // endError says that the server ended the subscription.
@@ -198,6 +199,9 @@ func (f *follower) ended(e *event.Event) error {
 	var end event.End
 	if err := json.Unmarshal(e.Data, &end); err != nil {
 		return protocolErrorf("data of %s: %w", e.Type, err)
+	}
+	if end.Reason == event.EndDisconnected {
+		return &Error{Status: http.StatusForbidden, Detail: "the server has disconnected this client: an operator or a backend does not want it now"}
 	}
 	f.wait = time.Duration(end.ReconnectAfterMs) * time.Millisecond
 	return &endError{end.Reason}

@@ -22,11 +22,12 @@ import (
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
 )
 
-// A grpcConnection reads the answers to leat.v1.StreamService/Subscribe.
+// A grpcConnection reads the answers to a Subscribe: that of leat.v1.StreamService, or that of the stream's typed service.
 type grpcConnection struct {
 	server string
 	conn   *grpc.ClientConn
-	events grpc.ServerStreamingClient[leatv1.SubscribeResponse]
+	events grpc.ClientStream
+	read   func() (message, error) // reads the next of events
 }
 
 func (f *follower) dialGRPC(ctx context.Context) (connection, error) {
@@ -34,13 +35,11 @@ func (f *follower) dialGRPC(ctx context.Context) (connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	service := leatv1.NewStreamServiceClient(conn)
 	c := &grpcConnection{server: f.client.server, conn: conn}
-	if f.live() {
-		err = f.askNewestGRPC(ctx, service)
-	}
-	if err == nil {
-		c.events, err = service.Subscribe(ctx, f.grpcRequest())
+	if f.subscription.Transport == GRPCTyped {
+		err = f.subscribeTyped(ctx, c)
+	} else {
+		err = f.subscribeGRPC(ctx, c)
 	}
 	if err == nil {
 		err = c.stands()
@@ -53,6 +52,28 @@ func (f *follower) dialGRPC(ctx context.Context) (connection, error) {
 		return nil, &UnreachableError{c.server, err}
 	}
 	return c, nil
+}
+
+func (f *follower) subscribeGRPC(ctx context.Context, c *grpcConnection) error {
+	service := leatv1.NewStreamServiceClient(c.conn)
+	if f.live() {
+		if err := f.askNewestGRPC(ctx, service); err != nil {
+			return err
+		}
+	}
+	events, err := service.Subscribe(ctx, f.grpcRequest())
+	if err != nil {
+		return err
+	}
+	c.events = events
+	c.read = func() (message, error) {
+		answer, err := events.Recv()
+		if err != nil {
+			return message{}, err
+		}
+		return received(answer.GetEvent())
+	}
+	return nil
 }
 
 // newGRPC makes a connection of its own for a subscription: it is made anew with the next one, so that there is one
@@ -103,16 +124,29 @@ func (f *follower) askNewestGRPC(ctx context.Context, service leatv1.StreamServi
 	if err != nil {
 		return err
 	}
+	return f.beginAt(f.listed(answer))
+}
+
+// listed finds what a server says of the subscription's stream; nil where that is nothing.
+func (f *follower) listed(answer *leatv1.ListStreamsResponse) *leatv1.Stream {
 	for _, s := range answer.GetStreams() {
-		if s.GetName() != f.subscription.Stream || s.GetLastId() == "" {
-			continue
+		if s.GetName() == f.subscription.Stream {
+			return s
 		}
-		newest, err := event.ParsePosition(s.GetLastId())
-		if err != nil {
-			return protocolErrorf("last_id of a stream: %w", err)
-		}
-		f.from = start{resume: newest}
 	}
+	return nil
+}
+
+// beginAt makes the newest event of a stream, if there is one, what to go on from.
+func (f *follower) beginAt(stream *leatv1.Stream) error {
+	if stream.GetLastId() == "" {
+		return nil
+	}
+	newest, err := event.ParsePosition(stream.GetLastId())
+	if err != nil {
+		return protocolErrorf("last_id of a stream: %w", err)
+	}
+	f.from = start{resume: newest}
 	return nil
 }
 
@@ -120,7 +154,7 @@ func (f *follower) askNewestGRPC(ctx context.Context, service leatv1.StreamServi
 func (c *grpcConnection) stands() error {
 	header, err := c.events.Header()
 	if err == nil && header == nil { // it ended at once
-		_, err = c.events.Recv()
+		_, err = c.read()
 	}
 	return err
 }
@@ -128,14 +162,17 @@ func (c *grpcConnection) stands() error {
 func (c *grpcConnection) close() { _ = c.conn.Close() }
 
 func (c *grpcConnection) next(context.Context) (message, error) {
-	answer, err := c.events.Recv()
+	m, err := c.read()
+	if errors.As(err, new(*protocolError)) {
+		return message{}, err
+	}
 	if status.Code(err) == codes.Unavailable && len(status.Convert(err).Details()) == 0 {
 		return message{}, fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, status.Convert(err).Message())
 	}
 	if err != nil {
 		return message{}, c.failed(err)
 	}
-	return received(answer.GetEvent())
+	return m, nil
 }
 
 func received(raw *leatv1.Event) (message, error) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,9 +22,12 @@ type attempt struct{ Path, Key, Body string }
 // publishing starts a server that answers the attempts with answer, and notes them.
 func publishing(t *testing.T, answer func(n int, w http.ResponseWriter)) (*client.Client, *[]attempt) {
 	t.Helper()
+	var mu sync.Mutex // guards seen: attempts come one after the other, but over other connections
 	var seen []attempt
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
 		seen = append(seen, attempt{r.Method + " " + r.URL.Path, r.Header.Get("Idempotency-Key"), string(body)})
 		answer(len(seen), w)
 	}))

@@ -20,6 +20,10 @@ const (
 	SSE       Transport = "sse"    // Server-Sent Events: Time is zero, Key is what was subscribed to
 	WebSocket Transport = "websocket"
 	GRPC      Transport = "grpc"
+
+	// The stream's typed service, which the server describes. Data is JSON of what the message has: enum values are as
+	// they are called there, and of an object the members stand in the order of the contract, without empty arrays and maps.
+	GRPCTyped Transport = "grpc-typed"
 )
 
 // A Subscription is what to follow, and from where. At most one of After, Since and Last is given; without one it

@@ -27,11 +27,13 @@ type library struct {
 	aliases   map[string]string   // the $id of a document to its URL
 	leads     map[string][]string // from a document to those that it refers to, by URL
 	broken    map[string]bool     // documents in which a mistake was found, by URL
+	targets   map[*value]*value   // from the text of a $ref or $dynamicRef to the schema that it leads to
 }
 
 // A reference is one $ref or $dynamicRef.
 type reference struct {
 	keyword, text string
+	value         *value // that has the text
 	at            place
 	base, from    string // URLs: what it is relative to, and of the document it is in
 }
@@ -42,7 +44,7 @@ const draft = "https://json-schema.org/draft/2020-12/"
 func newLibrary(r *reading, path string) *library {
 	return &library{r: r, path: path, documents: map[string]*value{}, schemas: map[*value]string{}, ids: map[string]*value{},
 		anchors: map[string]*value{}, bases: map[*value]string{}, visited: map[*value]bool{}, aliases: map[string]string{},
-		leads: map[string][]string{}, broken: map[string]bool{}}
+		leads: map[string][]string{}, broken: map[string]bool{}, targets: map[*value]*value{}}
 }
 
 // wrong reports what is wrong within a document.
@@ -141,7 +143,7 @@ func (l *library) visit(schema *value, base, from string) {
 			}
 		case m.value.kind != isString:
 		case m.name == "$ref", m.name == "$dynamicRef":
-			l.refs = append(l.refs, reference{m.name, m.value.text, m.value.at, base, from})
+			l.refs = append(l.refs, reference{m.name, m.value.text, m.value, m.value.at, base, from})
 		case m.name == "$anchor", m.name == "$dynamicAnchor":
 			l.anchor(schema, m, base, from)
 		case m.name == "format" && !slices.Contains(formats, m.value.text):
@@ -262,12 +264,15 @@ func (l *library) follow(ref reference) string {
 		return ""
 	}
 	if fragment != "" && fragment[0] != '/' {
-		if l.anchors[l.bases[root]+"#"+fragment] == nil {
+		found := l.anchors[l.bases[root]+"#"+fragment]
+		l.targets[ref.value] = found
+		if found == nil {
 			return fmt.Sprintf("there is no $anchor %q in %s", shorten(fragment), root.at.file)
 		}
 		return ""
 	}
 	found, whole := root.find(fragment)
+	l.targets[ref.value] = found
 	if !whole {
 		return fmt.Sprintf("there is nothing at %s in %s", shorten(fragment), l.name(root))
 	}

@@ -48,6 +48,7 @@ type reading struct {
 	contract *Contract
 	library  *library
 	nodes    *nodes
+	bundler  *bundler
 	declared []declaration
 	keys     map[*Stream]place // where the key of a stream is declared
 	errors   Errors

@@ -12,6 +12,8 @@ import (
 type Schema struct {
 	JSON []byte // as it stands in the contract; files that it refers to by $ref are not in it
 	Root *Node  // the same, with where each $ref leads
+	// Bundle is the same on its own: with all that it refers to.
+	Bundle Bundle
 
 	compiled *jsonschema.Schema
 	parts    map[string]*jsonschema.Schema // all that it consists of, by location
@@ -49,6 +51,7 @@ func (r *reading) checkSchemas() {
 	c := r.compiler()
 	r.checkDialect(c)
 	r.nodes = &nodes{library: r.library, made: map[string]*Node{}}
+	r.bundler = newBundler(r.library, r.declared)
 	for _, d := range r.declared {
 		s := r.compile(c, d)
 		if s == nil {
@@ -142,6 +145,7 @@ func (r *reading) compile(c *jsonschema.Compiler, d declaration) *Schema {
 	}
 	s.plan, s.planned = planFor(compiled)
 	s.Root = r.nodes.node(compiled)
+	s.Bundle = r.bundler.bundle(d)
 	return s
 }
 

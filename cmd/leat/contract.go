@@ -13,7 +13,7 @@ func newContractCommand() *cobra.Command {
 		Use:     "contract",
 		Short:   "Work with contract files",
 		Example: "  leat contract check orders.yaml",
-	}, newContractCheckCommand(), newContractLockCommand())
+	}, newContractCheckCommand(), newContractLockCommand(), newContractSchemaCommand(), newContractExportCommand())
 }
 
 func newContractCheckCommand() *cobra.Command {

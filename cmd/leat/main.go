@@ -30,7 +30,7 @@ func newRootCommand() *cobra.Command {
 			"  leat serve leat.yaml\n" +
 			"  leat tail orders\n" +
 			"  leat contract check leat.yaml",
-	}, newServeCommand(), newDemoCommand(), newChatBackendCommand(), newPublishCommand(), newSendCommand(), newTailCommand(), newContractCommand(), newBenchCommand(), newConfigCommand(), newVersionCommand())
+	}, newServeCommand(), newDemoCommand(), newChatBackendCommand(), newPublishCommand(), newSendCommand(), newTailCommand(), newContractCommand(), newInitCommand(), newLintCommand(), newBenchCommand(), newConfigCommand(), newVersionCommand())
 	root.SetHelpCommand(newHelpCommand(root))
 	root.SilenceErrors, root.SilenceUsage = true, true
 	// A group runs only to show its help: "leat [flags]" is not a thing to do.

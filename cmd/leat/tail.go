@@ -22,7 +22,7 @@ type tailFlags struct {
 	transport, after, since, key string
 	last                         int
 	eventTypes                   []string
-	allKeys, json                bool
+	allKeys, json, typed         bool
 }
 
 func newTailCommand() *cobra.Command {
@@ -35,7 +35,8 @@ func newTailCommand() *cobra.Command {
 		Example: `  leat tail orders
   leat tail orders --since 10m --event-types order.shipped,order.cancelled
   leat tail orders --key or_12345 --after earliest
-  leat tail telemetry --last 100 --json | jq .data`,
+  leat tail telemetry --last 100 --json | jq .data
+  leat tail telemetry --transport grpc --typed`,
 		Args: checkArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			subscription, err := flags.subscription(cmd, args[0])
@@ -48,6 +49,7 @@ func newTailCommand() *cobra.Command {
 	flags.server = addServerFlag(cmd)
 	set := cmd.Flags()
 	set.StringVar(&flags.transport, "transport", "sse", "get the events over this `WIRE`: sse (plain HTTP), websocket or grpc")
+	set.BoolVar(&flags.typed, "typed", false, "with --transport grpc: through the stream's typed service, as server reflection describes it")
 	set.StringVar(&flags.after, "after", "", "begin after this `POSITION`, or at \"earliest\" or \"latest\" (default \"latest\")")
 	set.StringVar(&flags.since, "since", "", "begin with what was stored at this `TIME` (RFC 3339) or this long ago (10m)")
 	set.IntVar(&flags.last, "last", 0, fmt.Sprintf("begin with the last `N` events that match, at most %d", client.MaxLast))
@@ -71,6 +73,12 @@ func (f *tailFlags) subscription(cmd *cobra.Command, stream string) (client.Subs
 	var ok bool
 	if s.Transport, ok = transports[f.transport]; !ok {
 		return s, fmt.Errorf("--transport %q: there are sse, websocket and grpc", f.transport)
+	}
+	if f.typed && s.Transport != client.GRPC {
+		return s, fmt.Errorf("--typed goes with --transport grpc, not with %s", f.transport)
+	}
+	if f.typed {
+		s.Transport = client.GRPCTyped
 	}
 	var starts []string
 	for _, name := range []string{"after", "since", "last"} {

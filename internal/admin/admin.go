@@ -9,13 +9,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/leatstream/leat/internal/origin"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// New makes the admin listener's handler; ready says whether the server should get requests.
-func New(metrics prometheus.Gatherer, ready func(context.Context) error, c *Connections) http.Handler {
+// New makes the admin listener's handler; ready says whether the server should get requests, pages whose pages may change
+// anything.
+func New(metrics prometheus.Gatherer, ready func(context.Context) error, c *Connections, pages origin.Rule) http.Handler {
 	mux := http.NewServeMux()
 	c.handle(mux)
 	mux.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
@@ -32,7 +34,7 @@ func New(metrics prometheus.Gatherer, ready func(context.Context) error, c *Conn
 			"nothing is at %s%s; there are %s, /debug/pprof/ and /connections/{id}/events", r.URL.Path,
 			problem.DidYouMean(r.URL.Path, places), strings.Join(places, ", ")))
 	})
-	return mux
+	return guard(pages, mux)
 }
 
 // places are where requests are answered, but for those with an id.

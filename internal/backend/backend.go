@@ -48,6 +48,7 @@ type Command struct {
 	Data         []byte  // JSON as it came; nil: not given (422 at /data). A Handler gets it compact
 
 	Connection string // the id of the connection; empty: none
+	Remote     string // IP address and port of who sends it without a connection; empty: unknown
 	Source     string // the route it came by, such as /ws/chat
 	Principal  string // who sends it; empty: nobody knows
 

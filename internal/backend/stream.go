@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -40,16 +39,16 @@ func (b *Backends) newStream(s *contract.Stream) *stream {
 	}
 	if s.Backend != nil {
 		st.timeout = s.Backend.Timeout
-		st.gate = newGate(s, newForwarder(s, b.logger), b.logger, b.running)
+		st.gate = newGate(s, newForwarder(s, b), b.logger, b.running)
 	}
 	return st
 }
 
-func newForwarder(s *contract.Stream, logger *slog.Logger) forwarder {
+func newForwarder(s *contract.Stream, b *Backends) forwarder {
 	if !strings.HasPrefix(s.Backend.URL, "grpc") {
 		return newOverHTTP(s)
 	}
-	g, err := newOverGRPC(s, logger)
+	g, err := newOverGRPC(s, b.logger, b.metrics.dropped.WithLabelValues(s.Name))
 	if err != nil {
 		panic(err) // the contract's URL was checked, and grpc-go dials later
 	}
@@ -153,7 +152,7 @@ func (s *stream) log(command string, err error) {
 	}
 	p := problem.From(err)
 	switch p.Kind {
-	case problem.Internal, problem.BackendFailed, problem.BackendUnavailable, problem.BackendLate:
+	case problem.Internal, problem.BackendFailed, problem.BackendUnavailable, problem.BackendGone, problem.BackendLate:
 		s.backends.logger.Warn("a command has failed", "stream", s.Name, "command", command, "error", p.Detail, "cause", p.Unwrap())
 	}
 }

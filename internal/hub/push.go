@@ -118,27 +118,40 @@ func (c *Connection) enqueue(frames [][]byte, bytes int) (*Subscriber, error) {
 		c.pushed.Store(true)
 		return c.subscribers[0], nil
 	}
-	if p.writing == nil {
-		p.writing = make(chan struct{})
-		go c.writePushed(p.writing)
-	}
+	c.startPushes()
 	return nil, nil
 }
 
 // hasPushes tells whether something was pushed that the subscriber is to write; a page's has no connection.
 func (s *Subscriber) hasPushes() bool { return s.connection != nil && s.connection.pushed.Load() }
 
-// takePushed gives a subscriber what is to be written.
+// FlushPushes writes what was pushed before, and returns when it is written, also where somebody else was writing it: so
+// what the caller writes next comes behind it.
+func (c *Connection) FlushPushes(w Writer) error {
+	c.pushing.Lock()
+	defer c.pushing.Unlock()
+	batch := c.takePushed()
+	if len(batch.Frames) == 0 {
+		return nil
+	}
+	return w.Write(batch)
+}
+
+// takePushed gives what is to be written. The caller has pushing until it is.
 func (c *Connection) takePushed() Batch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pushed.Store(false)
 	p := c.pushes
 	if p == nil {
-		return Batch{} // another subscriber was first
+		return Batch{} // another one was first
 	}
-	c.pushes = nil
-	return Batch{Frames: p.frames, Bytes: p.bytes}
+	batch := Batch{Frames: p.frames, Bytes: p.bytes}
+	p.frames, p.bytes = nil, 0
+	if p.writing == nil {
+		c.pushes = nil
+	}
+	return batch
 }
 
 // nudge makes a subscriber look for what was pushed. One that does not wait is on the move, and looks before it rests.
@@ -157,11 +170,30 @@ func (s *Subscriber) nudge() {
 }
 
 // PushThrough has what is pushed to the connection written by p, in a goroutine that lives while there is something to
-// write. The caller must StopPushes.
+// write, but not before WritePushes. The caller must StopPushes.
 func (c *Connection) PushThrough(p Pusher) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pusher = p
+	c.pusher, c.held = p, true
+}
+
+// WritePushes lets what waits for PushThrough's Pusher go out; further calls do nothing.
+func (c *Connection) WritePushes() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = false
+	c.startPushes()
+}
+
+// startPushes starts the goroutine that writes what waits, where there is something and nobody writes yet. The caller has
+// the lock.
+func (c *Connection) startPushes() {
+	p := c.pushes
+	if c.held || p == nil || p.writing != nil {
+		return
+	}
+	p.writing = make(chan struct{})
+	go c.writePushed(p.writing)
 }
 
 // StopPushes ends what PushThrough began: it refuses what is pushed from now on, and waits until all is written that was
@@ -182,18 +214,22 @@ func (c *Connection) StopPushes() {
 // writePushed writes what waits. A write that fails ends the connection by itself, and the rest has nowhere to go.
 func (c *Connection) writePushed(done chan struct{}) {
 	defer close(done)
-	for failed := false; ; {
-		c.mu.Lock()
-		p := c.pushes
-		batch := Batch{Frames: p.frames, Bytes: p.bytes}
-		p.frames, p.bytes = nil, 0
-		if len(batch.Frames) == 0 {
-			c.pushes = nil
+	for failed := false; !c.donePushing(); {
+		c.pushing.Lock()
+		if batch := c.takePushed(); len(batch.Frames) > 0 {
+			failed = failed || c.pusher.Write(batch) != nil
 		}
-		c.mu.Unlock()
-		if len(batch.Frames) == 0 {
-			return
-		}
-		failed = failed || c.pusher.Write(batch) != nil
+		c.pushing.Unlock()
 	}
+}
+
+// donePushing tells whether nothing waits, and leaves the next push to another goroutine then.
+func (c *Connection) donePushing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	done := len(c.pushes.frames) == 0
+	if done {
+		c.pushes = nil
+	}
+	return done
 }

@@ -116,7 +116,7 @@ func (s *Subscriber) loop(ctx context.Context, w Writer, ended <-chan struct{}, 
 // end writes the last there is to write on a connection that the server ends.
 func (s *Subscriber) end(w Writer) error {
 	if s.connection.pushed.Load() {
-		if err := w.Write(s.connection.takePushed()); err != nil {
+		if err := s.connection.FlushPushes(w); err != nil {
 			return err
 		}
 	}
@@ -139,7 +139,7 @@ func fired(t *time.Timer) bool {
 func (s *Subscriber) step(ctx context.Context, w Writer) (sent, idle bool, err error) {
 	switch {
 	case s.connection.pushed.Load():
-		return true, false, w.Write(s.connection.takePushed())
+		return true, false, s.connection.FlushPushes(w)
 	case s.gap != nil:
 		return true, false, s.control(w, s.takeGap())
 	}

@@ -34,8 +34,8 @@ func (s *Service) DecodeConnect(b []byte) (Operation, error) {
 		return Operation{}, malformed(err)
 	}
 	o := Operation{Ref: fieldOf(m, connectRef).String()}
-	if unknown := m.GetUnknown(); len(unknown) > 0 {
-		return o, problem.New(problem.Malformed, "the message has fields that ConnectRequest does not: %s", unknownNumbers(unknown))
+	if len(m.GetUnknown()) > 0 {
+		return o, problem.New(problem.Malformed, "the message has fields that ConnectRequest does not: %s", unknownFields(m))
 	}
 	chosen := m.WhichOneof(s.connect.descriptor.Oneofs().ByName("operation"))
 	if chosen == nil {
@@ -148,7 +148,11 @@ func (s *Service) AppendPublishResponse(dst []byte, u Upload) []byte {
 	for _, r := range u.Errors {
 		inner := appendCount(nil, errorIndex, r.Index)
 		inner = protowire.AppendBytes(protowire.AppendTag(inner, errorProblem, protowire.BytesType), r.Problem.JSON())
-		inner = s.appendViolations(inner, errorViolations, r.Type, r.Problem)
+		told := r.Problem
+		if len(told.Violations) == 0 { // for who shows messages as they are: the problem is bytes there
+			told = &problem.Error{Violations: []problem.Violation{{Detail: told.Detail}}}
+		}
+		inner = s.appendViolations(inner, errorViolations, r.Type, told)
 		dst = protowire.AppendBytes(protowire.AppendTag(dst, 4, protowire.BytesType), inner)
 	}
 	return dst

@@ -46,8 +46,8 @@ func (d *decoder) in(token string, do func()) {
 
 // message appends what the message stands for.
 func (d *decoder) message(msg *message, m protoreflect.Message) {
-	if unknown := m.GetUnknown(); len(unknown) > 0 {
-		d.errorf("has fields that are not in the service that this server makes of its contract: %s", unknownNumbers(unknown))
+	if len(m.GetUnknown()) > 0 {
+		d.errorf("has fields that are not in the service that this server makes of its contract: %s", unknownFields(m))
 	}
 	switch msg.form {
 	case objectForm:

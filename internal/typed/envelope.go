@@ -115,9 +115,9 @@ func (d *describer) publishMessages(m *mapper) {
 	d.envelope("PublishError", "PublishError is one event of an upload that was refused.", "",
 		part{"index", errorIndex, "uint64", "", "Which message of the upload, from 0."},
 		part{"problem", errorProblem, "bytes", "", "A problem object of RFC 9457, in JSON."},
-		part{"violations", errorViolations, "FieldViolation", "repeated", "The fields that are not what the contract says."})
+		part{"violations", errorViolations, "FieldViolation", "repeated", "What is wrong, field by field."})
 	d.envelope("FieldViolation", "FieldViolation is a field that is not what the contract says.", "",
-		part{"field", violationField, "string", "", "The field, such as order_shipped.items[2].name."},
+		part{"field", violationField, "string", "", "The field, such as order_shipped.items[2].name; empty where it is about none."},
 		part{"description", violationDescription, "string", "", "What is wrong with it."})
 }
 
@@ -167,7 +167,7 @@ func (d *describer) connectMessages(m *mapper) {
 		part{"duplicate", 2, "bool", "", "The idempotency_key was used before; id is what was answered then."})
 	d.within(response, "Error", "Error tells why the operation is refused.", "",
 		part{"problem", 1, "bytes", "", "A problem object of RFC 9457, in JSON."},
-		part{"violations", 2, "FieldViolation", "repeated", "The fields that are not what the contract says."})
+		part{"violations", 2, "FieldViolation", "repeated", "What is wrong, field by field."})
 }
 
 // envelope adds a message to the file.

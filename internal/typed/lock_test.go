@@ -200,6 +200,41 @@ func TestBufSeesNoBreakingChangeAlongCompatibleContracts(t *testing.T) {
 	}
 }
 
+// What is removed cannot be in code that is generated anew, and is no break for code that was before.
+func TestBufSeesNoBreakOnTheWireWhereAContractHasLessThanBefore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds buf")
+	}
+	lock, _ := emptyLock(t)
+	before := writeModule(t, evolve(t, lock, orders), parse(t, orders))
+	fewer := orders
+	for was, is := range map[string]string{
+		"            took: { type: string, format: duration }\n":              "",
+		"enum: [new, in-transit, \"\"]":                                       "enum: [new]",
+		"note: { type: [string, \"null\"] }":                                  "note: { type: string }",
+		"mixed: { type: [string, integer, array] }":                           "mixed: { type: [string, integer] }",
+		"      ticks: { schema: { type: array, items: { type: number } } }\n": "",
+		"      cancelOrder:":                                                  "      stopOrder:",
+		"            address:\n              type: object\n              properties: { street: { type: string }, town: { $ref: '#/$defs/town' } }\n": "",
+		"gift: { type: boolean }":         "gift: { const: true }",
+		"required: [orderId, when, items": "required: [orderId, when, gift, amount, items",
+	} {
+		if !strings.Contains(fewer, was) {
+			t.Fatalf("the contract has no %q", was)
+		}
+		fewer = strings.Replace(fewer, was, is, 1)
+	}
+	after := writeModule(t, evolve(t, lock, fewer), parse(t, fewer))
+	for _, args := range [][]string{{"lint"}, {"breaking", "--against", before, "--config", `{"version":"v2","breaking":{"use":["WIRE_JSON"]}}`}} {
+		if output, ok := buf(t, after, args...); !ok {
+			t.Errorf("buf %v: %s", args, output)
+		}
+	}
+	if output, ok := buf(t, after, "breaking", "--against", before); ok || !strings.Contains(output, "was deleted") {
+		t.Errorf("nothing was removed: this test tells nothing\n%s", output)
+	}
+}
+
 func TestAnEventTypeThatIsRemovedLeavesItsNumberReserved(t *testing.T) {
 	lock, _ := emptyLock(t)
 	const other = "\n  s:\n    events:\n      other: { schema: { type: object } }\n"

@@ -132,6 +132,10 @@ const odd = `
       subscribeRequest: { schema: { type: object } }
       publish.response: { schema: { type: object, properties: { publish: { type: object } } } }
       v2Update: { schema: { type: string } }
+      string: { schema: { type: string } }
+      object: { schema: { type: object, properties: { array: { type: object, properties: { object: { type: object, properties: { map: { type: string } } } } } } } }
+      promise: { schema: { type: object, properties: { error: { enum: [null, "true", "class", "self", "NaN"] } } } }
+      timestamp: { schema: { type: object, properties: { at: { type: string, format: date-time }, struct: true } } }
       odd.names:
         schema:
           type: object
@@ -162,6 +166,15 @@ const odd = `
             tagsEntry: { type: object, properties: { x: { type: string } } }
             "quote\"back\\slash": { type: string }
             "[extension]": { type: string }
+            __proto__: { type: string }
+            constructor: { type: string }
+            toString: { type: string }
+            $typeName: { type: string }
+            reset: { type: string }
+            descriptor: { type: object, properties: { string: { type: string } } }
+            func: { type: array, items: { type: object, properties: { type: { type: string } } } }
+            kind: { type: [string, boolean] }
+            event: { type: string }
 `
 
 func TestOddNamesCompile(t *testing.T) {

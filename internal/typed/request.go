@@ -95,9 +95,9 @@ func textOf(m protoreflect.Message, number protoreflect.FieldNumber) *string {
 
 // data reads the type, and the data as JSON.
 func (s *shell) data(p *Publication, m protoreflect.Message, exact protoreflect.FieldNumber, what string) error {
-	if unknown := m.GetUnknown(); len(unknown) > 0 {
+	if len(m.GetUnknown()) > 0 {
 		return problem.New(problem.Invalid, "the message has fields that are not in the service that this server makes of its contract: %s",
-			unknownNumbers(unknown))
+			unknownFields(m))
 	}
 	var f *field
 	m.Range(func(d protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
@@ -149,18 +149,32 @@ func (s *shell) names() string {
 	return strings.Join(names, ", ")
 }
 
-// unknownNumbers lists the numbers of fields that are not known.
-func unknownNumbers(wire []byte) string {
+// unknownFields lists the numbers of the message's fields that are not known, and the names of those that once were.
+func unknownFields(m protoreflect.Message) string {
 	var numbers []string
-	for len(wire) > 0 {
+	for wire := m.GetUnknown(); len(wire) > 0; {
 		number, _, n := protowire.ConsumeField(wire)
 		if n < 0 {
 			break
 		}
-		if text := fmt.Sprintf("number %d", number); !slices.Contains(numbers, text) && len(numbers) < 10 {
+		text := fmt.Sprintf("number %d", number)
+		if name := formerName(m.Descriptor(), number); name != "" {
+			text = fmt.Sprintf("number %d (%s, which the contract has no more)", number, name)
+		}
+		if !slices.Contains(numbers, text) && len(numbers) < 10 {
 			numbers = append(numbers, text)
 		}
 		wire = wire[n:]
 	}
 	return strings.Join(numbers, ", ")
+}
+
+// formerName gives the name of a field that was removed: as many names are reserved as numbers, in the same order.
+func formerName(d protoreflect.MessageDescriptor, number protowire.Number) protoreflect.Name {
+	for i := range min(d.ReservedRanges().Len(), d.ReservedNames().Len()) {
+		if d.ReservedRanges().Get(i)[0] == number {
+			return d.ReservedNames().Get(i)
+		}
+	}
+	return ""
 }

@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/bufbuild/protocompile"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
@@ -21,7 +24,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// typedWire speaks the typed service of a stream, of which it knows what reflection tells and nothing else.
+// typedWire speaks the typed service of a stream, of which it knows nothing else than what reflection tells or, on the
+// public listener, the .proto that is served there.
 func typedWire(name string, public bool) Wire {
 	address := func(s *Server) string {
 		if public {
@@ -48,17 +52,20 @@ func typedWire(name string, public bool) Wire {
 var known sync.Map
 
 type knownService struct {
-	server *Server
-	stream string
+	address, stream string
 }
 
 func reflectedOnce(ctx context.Context, s *Server, address, stream string) (protoreflect.ServiceDescriptor, error) {
-	if service, ok := known.Load(knownService{s, stream}); ok {
+	if service, ok := known.Load(knownService{address, stream}); ok {
 		return service.(protoreflect.ServiceDescriptor), nil
 	}
-	service, err := reflected(ctx, address, stream)
+	describe := reflected
+	if address != s.GRPC {
+		describe = declared
+	}
+	service, err := describe(ctx, address, stream)
 	if err == nil {
-		known.Store(knownService{s, stream}, service)
+		known.Store(knownService{address, stream}, service)
 	}
 	return service, err
 }
@@ -101,6 +108,35 @@ func reflected(ctx context.Context, address, stream string) (protoreflect.Servic
 		return nil, fmt.Errorf("%w (reflection says %v)", err, answer.GetErrorResponse())
 	}
 	return found.(protoreflect.ServiceDescriptor), nil
+}
+
+// declared gives the typed service of a stream as its .proto has it.
+func declared(ctx context.Context, address, stream string) (protoreflect.ServiceDescriptor, error) {
+	file := "/protos/" + stream + "/v1/" + stream + ".proto"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+file, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s %s (%w)", file, response.Status, text, err)
+	}
+	compiler := protocompile.Compiler{Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{
+		Accessor: protocompile.SourceAccessorFromMap(map[string]string{file: string(text)})})}
+	compiled, err := compiler.Compile(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	service := compiled[0].Services().ByName(protoreflect.FullName(typedName(stream)).Name())
+	if service == nil || string(service.FullName()) != typedName(stream) {
+		return nil, fmt.Errorf("%s has no service %s", file, typedName(stream))
+	}
+	return service, nil
 }
 
 // typedName is that of a stream's typed service.

@@ -1,35 +1,30 @@
-// Command generate writes the Go code of leat's .proto files. It needs nothing but Go: the compiler is a library, and
-// the plugins are tools of this module, at the versions that go.mod names.
+// Command generate writes the Go code of leat's .proto files, and of those that its examples have of a server. It needs
+// nothing but Go: the compiler is a library, and the plugins are tools of this module, at the versions that go.mod names.
 //
 //	go generate ./gen/...
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"log"
+	"maps"
 	"os"
-	"os/exec"
+	"path"
 	"path/filepath"
+	"strings"
 
-	"github.com/bufbuild/protocompile"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/descriptorpb"
-	"google.golang.org/protobuf/types/pluginpb"
+	"github.com/leatstream/leat/internal/protoc"
 )
 
-// sources are the files to generate code for, below proto.
-var sources = []string{"leat/v1/stream.proto", "leat/backend/v1/backend.proto"}
+// sources are the files to generate code for, by the folder that they are below.
+var sources = map[string][]string{
+	"proto":                   {"leat/v1/stream.proto", "leat/backend/v1/backend.proto"},
+	"examples/grpc-telemetry": {"telemetry/v1/telemetry.proto"}, // as a server serves it
+}
 
 // module is what the import paths of generated packages begin with; the rest is the folder in the repository.
 const module = "github.com/leatstream/leat"
-
-var plugins = []string{"protoc-gen-go", "protoc-gen-go-grpc"}
 
 func main() {
 	log.SetFlags(0)
@@ -53,68 +48,24 @@ func main() {
 
 // generate gives the text of each generated file by its path in the repository.
 func generate(ctx context.Context, root string) (map[string]string, error) {
-	compiler := protocompile.Compiler{
-		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{
-			ImportPaths: []string{filepath.Join(root, "proto")},
-		}),
-		SourceInfoMode: protocompile.SourceInfoStandard, // comments become doc comments
-	}
-	compiled, err := compiler.Compile(ctx, sources...)
-	if err != nil {
-		return nil, fmt.Errorf("compile: %w", err)
-	}
-	request := &pluginpb.CodeGeneratorRequest{
-		FileToGenerate: sources,
-		Parameter:      new("module=" + module),
-	}
-	seen := make(map[string]bool)
-	for _, file := range compiled {
-		request.ProtoFile = appendFile(request.ProtoFile, file, seen)
-	}
-	files := make(map[string]string)
-	for _, plugin := range plugins {
-		response, err := run(ctx, root, plugin, request)
+	all := make(map[string]string)
+	for folder, names := range sources {
+		request, err := protoc.Compile(ctx, filepath.Join(root, filepath.FromSlash(folder)), names...)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", plugin, err)
+			return nil, err
 		}
-		for _, f := range response.File {
-			files[f.GetName()] = f.GetContent()
+		parameters := []string{"module=" + module}
+		if folder != "proto" { // a server cannot know where the code of its .proto goes
+			for _, name := range names {
+				in := path.Dir(name)
+				parameters = append(parameters, "M"+name+"="+path.Join(module, folder, in)+";"+strings.ReplaceAll(in, "/", ""))
+			}
 		}
+		files, err := protoc.Go(ctx, request, root, strings.Join(parameters, ","))
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, files)
 	}
-	return files, nil
-}
-
-// appendFile appends a file after everything that it imports, which is the order that plugins rely on.
-func appendFile(dst []*descriptorpb.FileDescriptorProto, file protoreflect.FileDescriptor, seen map[string]bool) []*descriptorpb.FileDescriptorProto {
-	if seen[file.Path()] {
-		return dst
-	}
-	seen[file.Path()] = true
-	for i := range file.Imports().Len() {
-		dst = appendFile(dst, file.Imports().Get(i).FileDescriptor, seen)
-	}
-	return append(dst, protodesc.ToFileDescriptorProto(file))
-}
-
-func run(ctx context.Context, root, plugin string, request *pluginpb.CodeGeneratorRequest) (*pluginpb.CodeGeneratorResponse, error) {
-	in, err := proto.Marshal(request)
-	if err != nil {
-		return nil, err
-	}
-	command := exec.CommandContext(ctx, "go", "tool", plugin)
-	command.Dir = root
-	command.Stdin = bytes.NewReader(in)
-	command.Stderr = os.Stderr
-	out, err := command.Output()
-	if err != nil {
-		return nil, err
-	}
-	response := new(pluginpb.CodeGeneratorResponse)
-	if err := proto.Unmarshal(out, response); err != nil {
-		return nil, err
-	}
-	if response.Error != nil {
-		return nil, errors.New(response.GetError())
-	}
-	return response, nil
+	return all, nil
 }

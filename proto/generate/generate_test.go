@@ -12,7 +12,7 @@ func TestGeneratedCodeIsWhatIsCommitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 4 {
+	if len(files) != 6 {
 		t.Errorf("got %d generated files, want two of each .proto file", len(files))
 	}
 	for name, want := range files {
@@ -20,7 +20,7 @@ func TestGeneratedCodeIsWhatIsCommitted(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		} else if string(got) != want {
-			t.Errorf("%s is not what proto/leat/v1 gives: run go generate ./gen/...", name)
+			t.Errorf("%s is not what its .proto gives: run go generate ./gen/...", name)
 		}
 	}
 }

@@ -102,4 +102,4 @@ var nothing = make([]byte, 0, piece)
 func (*mark) Get(int) *[]byte { panic("grpc: a buffer is asked of a mark") }
 
 // Put is called when the transport has done with the message.
-func (m *mark) Put(*[]byte) { m.sender.passed.Store(m.sent) }
+func (m *mark) Put(*[]byte) { m.sender.pass(m.sent) }

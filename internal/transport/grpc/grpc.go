@@ -11,6 +11,7 @@ import (
 	"time"
 
 	grpcgo "google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -30,6 +31,7 @@ type Server struct {
 	health   *health.Server
 	logger   *slog.Logger
 	draining chan struct{}      // closed by SetDraining
+	givenUp  chan struct{}      // closed by GiveUp
 	stopping chan struct{}      // closed by Stop
 	cut      context.Context    //nolint:containedctx // what ctx of Stop ends is not the calls: cutNow does, after it
 	cutNow   context.CancelFunc // ends what does not end by itself
@@ -60,10 +62,12 @@ func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, c *contract.Contrac
 		health:   health.NewServer(),
 		logger:   logger,
 		draining: make(chan struct{}),
+		givenUp:  make(chan struct{}),
 		stopping: make(chan struct{}),
 	}
 	s.cut, s.cutNow = context.WithCancel(context.Background())
 	s.grpc = grpcgo.NewServer(
+		grpcgo.Creds(plaintext{insecure.NewCredentials()}),
 		grpcgo.ForceServerCodecV2(newCodec(messageLimit(c))),
 		grpcgo.MaxRecvMsgSize(maxMessage),
 		grpcgo.MaxHeaderListSize(16<<10),
@@ -122,6 +126,10 @@ func (s *Server) SetDraining() {
 	s.health.Shutdown()
 }
 
+// GiveUp is for when the hub has ended all connections: streams whose clients take nothing get their status without what
+// is before it.
+func (s *Server) GiveUp() { s.closeOnce(s.givenUp) }
+
 // Stop ends the server when its calls have ended, which is soon after the hub has drained; those that are left when
 // ctx ends are cut. It returns when nothing of the server runs any more.
 func (s *Server) Stop(ctx context.Context) {
@@ -138,6 +146,7 @@ func (s *Server) Stop(ctx context.Context) {
 	case <-ended:
 	case <-ctx.Done():
 	}
+	s.GiveUp()
 	s.cutNow()
 	s.grpc.Stop()
 	<-ended

@@ -18,6 +18,7 @@ import (
 	"github.com/leatstream/leat/internal/eventlog"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/transport/farewell"
 	"github.com/leatstream/leat/internal/transport/grpc"
 	"github.com/leatstream/leat/internal/typed"
 )
@@ -98,9 +99,10 @@ func start(t testing.TB) *node {
 	public := listen(t)
 	n.http = public.Addr().String()
 	// As in internal/node: a connection that takes no byte is net/http's to end.
-	front := &http.Server{Handler: n.server, Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{WriteByteTimeout: hub.SlowAfter}}
+	front := &http.Server{Handler: n.server, Protocols: new(http.Protocols), ConnContext: farewell.Context,
+		HTTP2: &http.HTTP2Config{WriteByteTimeout: hub.SlowAfter}}
 	front.Protocols.SetUnencryptedHTTP2(true)
-	go func() { running <- front.Serve(public) }()
+	go func() { running <- front.Serve(farewell.Listen(public)) }()
 
 	t.Cleanup(func() {
 		stop, cancelStop := context.WithTimeout(context.Background(), 5*time.Second)

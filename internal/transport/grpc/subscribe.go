@@ -39,8 +39,7 @@ func (s *service) subscribe(request *leatv1.SubscribeRequest, stream grpcgo.Serv
 	return s.deliver(stream, conn, subscription, format)
 }
 
-// deliver has the hub write to the stream until one of the two ends. The handler returns as soon as the client has
-// stopped reading: only that wakes the goroutine that is in SendMsg.
+// deliver has the hub write to the stream until one of the two ends.
 func (s *service) deliver(stream grpcgo.ServerStream, conn *hub.Connection, subscription hub.Subscription, format *hub.Format) error {
 	ctx := stream.Context()
 	to := newSender(stream)
@@ -57,18 +56,8 @@ func (s *service) deliver(stream grpcgo.ServerStream, conn *hub.Connection, subs
 		conn.Close(outcome(ctx, conn, to, err))
 		done <- err
 	})
-	select {
-	case err = <-done:
-	case <-to.stalled:
-		conn.End(event.EndSlow)
-	case <-ctx.Done():
-		subscriber.Stop()
-		err = <-done
-	}
-	if err == nil {
-		err = ended(conn)
-	}
-	return s.server.fail(ctx, err)
+	e := ending{server: s.server, stream: stream, conn: conn, to: to}
+	return e.await(done, subscriber.Stop)
 }
 
 // begin answers that the subscription stands.
@@ -157,6 +146,8 @@ func ended(conn *hub.Connection) error {
 		p = draining()
 	case event.EndSlow:
 		p = slow()
+	case event.EndDisconnected:
+		return problem.New(problem.Forbidden, "an operator or a backend has disconnected this client (%s): do not come back by yourself", reason)
 	default:
 		p = problem.New(problem.Unavailable, "the server ended the stream (%s): subscribe again, after the last id received", reason)
 	}

@@ -72,9 +72,9 @@ func TestATypedUploadStoresTheGoodEventsAndNamesTheFieldsOfTheBad(t *testing.T) 
 		var got []string
 		for i := range told.Len() {
 			violations := field(told.Get(i).Message(), "violations").List()
-			of := ""
-			if violations.Len() > 0 {
-				of = field(violations.Get(0).Message(), "field").String()
+			of := field(violations.Get(0).Message(), "field").String()
+			if what := field(violations.Get(0).Message(), "description").String(); what == "" {
+				t.Errorf("the refusal of %d does not say why", field(told.Get(i).Message(), "index").Uint())
 			}
 			got = append(got, fmt.Sprint(field(told.Get(i).Message(), "index").Uint(), " ", of))
 		}

@@ -11,17 +11,16 @@ import (
 // command forwards a command to the stream's backend, and passes its replies on, then an ack. That it waits for the
 // backend keeps the commands of a connection in order, and slows a client down that sends faster than they are answered.
 func (s *Session) command(ctx context.Context, m message) error {
-	c := backend.Command{Stream: *m.stream, Type: m.typ, Data: m.data, Connection: s.conn.ID(), Source: s.source(*m.stream)}
-	if !m.keyOfAddress {
-		c.Key = m.key
-	}
-	if s.home != nil && !s.homeKey.IsZero() { // a message that names another key is refused, as in the other framings
-		key := s.homeKey.String()
-		c.PathKey = &key
+	c := backend.Command{
+		Stream: *m.stream, Type: m.typ, Key: m.key, PathKey: s.pathKey, Data: m.data,
+		Connection: s.conn.ID(), Source: s.source(*m.stream),
 	}
 	replies, err := s.backends.Send(ctx, c)
 	if err != nil {
 		return s.refuse(ctx, m.ref, err)
+	}
+	if err := s.conn.FlushPushes(s.sender); err != nil { // what greets the connection, where the backend does
+		return err
 	}
 	for _, r := range replies {
 		if err := s.sender.Send(appendReplyTo(nil, m.ref, r)); err != nil {

@@ -137,7 +137,7 @@ func (s server) connect(t testing.TB, home *hub.Params) peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begin, err := p.Open(ctx, sub)
+	begin, err := p.Open(ctx, sub, home.Key)
 	if err != nil {
 		t.Fatal(err)
 	}

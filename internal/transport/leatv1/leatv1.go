@@ -27,9 +27,10 @@ type Session struct {
 
 	// The fields below belong to whoever calls Open, Handle and Close, one call after the other.
 	home    *contract.Stream // what the connection's address names, nil where it names nothing
-	homeKey event.Key
-	opened  *hub.Subscriber // the address's subscriber, until it begins
-	running []*running      // the subscriptions; so few that a list is the smallest and fast enough
+	homeKey event.Key        // that of the address's subscription: the default room, too, where the address names none
+	pathKey *string          // what the address names; nil: none
+	opened  *hub.Subscriber  // the address's subscriber, until it begins
+	running []*running       // the subscriptions; so few that a list is the smallest and fast enough
 }
 
 // Running is a subscription whose events flow. That of a whole stream has the zero Key, and is the stream's only one.
@@ -63,32 +64,34 @@ const MaxSubscriptions = 128
 
 // New makes a session on a connection of the hub. It starts nothing; the caller must Close it.
 func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, conn *hub.Connection, framing Framing, sender Sender, logger *slog.Logger) *Session {
-	return &Session{
+	s := &Session{
 		hub: h, ingest: in, backends: b, conn: conn, framing: framing, sender: sender,
 		logger: logger,
 	}
+	conn.PushThrough(pusher{s})
+	return s
 }
 
 // Open subscribes to what the connection's own address names, before there is a connection to write to: begin then
 // sends `subscribed` and lets the events flow. From now on, operations are about that stream and key where they
-// name none, and naming another stream is an error. Errors are problems.
-func (s *Session) Open(ctx context.Context, sub hub.Subscription) (begin func() error, err error) {
+// name none, and naming another stream is an error; pathKey, nil where the address names no key, is that of events and
+// commands. Errors are problems.
+func (s *Session) Open(ctx context.Context, sub hub.Subscription, pathKey *string) (begin func() error, err error) {
 	subscriber, err := s.conn.Subscribe(ctx, sub, s.format(sub.Key))
 	if err != nil {
 		return nil, err
 	}
-	s.home, s.homeKey, s.opened = sub.Stream, sub.Key, subscriber
+	s.home, s.homeKey, s.pathKey, s.opened = sub.Stream, sub.Key, pathKey, subscriber
 	return func() error {
 		s.opened = nil
 		return s.begin(sub, subscriber, nil)
 	}, nil
 }
 
-// AcceptPushes lets events be pushed to the connection, which can be written to from now on; they come as replies to
-// nothing that was asked.
-func (s *Session) AcceptPushes() { s.conn.PushThrough(pusher{s}) }
+// AcceptPushes lets what is pushed to the connection go out, which can be written to from now on.
+func (s *Session) AcceptPushes() { s.conn.WritePushes() }
 
-// A pusher is a session, for the hub to write to.
+// A pusher is a session, for the hub to write to. Events come as replies to nothing that was asked.
 type pusher struct{ *Session }
 
 func (p pusher) Write(b hub.Batch) error { return p.sender.Write(b) }
@@ -153,9 +156,10 @@ func (s *Session) locate(m *message) error {
 		return problem.New(problem.Malformed, "%s: this connection is about stream %q alone, as its address says, and not about %.100q: connect to /ws for several streams",
 			m.op, s.home.Name, *m.stream)
 	}
-	if m.key == nil && m.allKeys == nil && !s.homeKey.IsZero() {
+	subscribes := m.op == opSubscribe || m.op == opUnsubscribe
+	if subscribes && m.key == nil && m.allKeys == nil && !s.homeKey.IsZero() {
 		key := s.homeKey.String()
-		m.key, m.keyOfAddress = &key, true
+		m.key = &key
 	}
 	return nil
 }
@@ -164,13 +168,8 @@ func (s *Session) locate(m *message) error {
 var names = ingest.Names{IdempotencyKey: "idempotencyKey", IfMatch: "ifMatch"}
 
 func (s *Session) publish(ctx context.Context, m message) error {
-	e := ingest.Event{Type: m.typ, Time: m.time, Data: m.data}
-	o := ingest.Options{IdempotencyKey: m.idempotencyKey, IfMatch: m.ifMatch, Names: names}
-	if m.keyOfAddress {
-		o.PathKey = m.key
-	} else {
-		e.Key = m.key
-	}
+	e := ingest.Event{Type: m.typ, Key: m.key, Time: m.time, Data: m.data}
+	o := ingest.Options{PathKey: s.pathKey, IdempotencyKey: m.idempotencyKey, IfMatch: m.ifMatch, Names: names}
 	result, err := s.ingest.Publish(ctx, *m.stream, e, o)
 	if err != nil {
 		return s.refuse(ctx, m.ref, err)

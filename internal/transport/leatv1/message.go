@@ -37,7 +37,6 @@ type message struct {
 	ref []byte // JSON, as the client wrote it
 
 	stream, key    *string
-	keyOfAddress   bool // the client named no key: it is the one in the connection's address
 	eventTypes     *[]string
 	after, since   *string
 	last, allKeys  *string // the JSON number or bool as text, as in a query

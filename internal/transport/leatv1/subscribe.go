@@ -63,6 +63,7 @@ func (s *Session) begin(sub hub.Subscription, subscriber *hub.Subscriber, ref []
 		subscriber.Close()
 		return err
 	}
+	s.conn.WritePushes() // behind the first `subscribed`, which opens the connection where its address subscribes
 	r := &running{stream: sub.Stream.Name, key: sub.Key, subscriber: subscriber}
 	s.running = append(s.running, r)
 	r.writes.Add(1)

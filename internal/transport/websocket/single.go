@@ -47,15 +47,11 @@ type framed struct {
 	stream      *contract.Stream
 }
 
-func newSingle(c *client, subprotocol string, stream *contract.Stream, key string) *single {
+func newSingle(c *client, subprotocol string, stream *contract.Stream, key *string) *single {
 	if subprotocol == "" {
 		subprotocol = leatFlat
 	}
-	s := &single{framing: c.handler.framings[framed{subprotocol, stream}], handler: c.handler, conn: c.hub, stream: stream, out: &c.out}
-	if key != "" {
-		s.key = &key
-	}
-	return s
+	return &single{framing: c.handler.framings[framed{subprotocol, stream}], handler: c.handler, conn: c.hub, stream: stream, key: key, out: &c.out}
 }
 
 // open subscribes; begin then lets the events flow until Close, or until the server ends the connection.
@@ -128,6 +124,9 @@ func (s *single) reply(replies []backend.Reply) error {
 	frames := make([][]byte, len(replies))
 	for i, r := range replies {
 		frames[i] = s.format().Event(nil, &event.Event{Stream: s.stream.Name, Type: event.MustType(r.Type), Time: time.Now(), Data: r.Data})
+	}
+	if err := s.conn.FlushPushes(s.out); err != nil { // what greets the connection, where the backend does
+		return err
 	}
 	return s.out.write(frames)
 }
