@@ -109,8 +109,8 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 	return s, nil
 }
 
-// Handler is all of the public listener: subscribing, publishing, health, and gRPC where the request is HTTP/2
-// (for h2c, the http.Server needs Protocols with UnencryptedHTTP2). A middleware's http.ResponseWriter around it needs
+// Handler is all of the public listener: subscribing, publishing, health, Connect and gRPC-Web, and gRPC where the
+// request is HTTP/2 (for h2c, the http.Server needs Protocols with UnencryptedHTTP2). A middleware's http.ResponseWriter around it needs
 // Unwrap() http.ResponseWriter, or Flush and Hijack. It refuses paths with ".", ".." and empty segments; an
 // http.ServeMux before it redirects them instead, to another room or stream, so mount it without one where clients
 // are not to be trusted to encode their keys.

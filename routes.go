@@ -27,6 +27,8 @@ type routes struct {
 	health  route
 	nothing route // for every other path
 	grpc    http.Handler
+	browser route // the gRPC services, for browsers
+	serves  func(service string) bool
 	streams []string
 	// documents
 	openAPI, asyncAPI, protos, schemas route
@@ -55,6 +57,7 @@ func readRoute(handler http.Handler) route {
 // routes puts the public listener together.
 func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 	subscribe := sse.New(s.hub, s.logger)
+	browser := s.grpc.Web(api)
 	return &routes{
 		rule: rule,
 		events: newRoute(map[string]http.Handler{
@@ -75,6 +78,8 @@ func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 		schemas:  readRoute(schemas{s.contract}),
 		grpc:     s.grpc,
 		streams:  s.contract.StreamNames(),
+		browser:  newRoute(map[string]http.Handler{http.MethodPost: browser}),
+		serves:   browser.Has,
 	}
 }
 
@@ -93,7 +98,7 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Origin")
 	if from != "" && trusted {
 		w.Header().Set("Access-Control-Allow-Origin", from)
-		w.Header().Set("Access-Control-Expose-Headers", "ETag, Retry-After, Preference-Applied")
+		w.Header().Set("Access-Control-Expose-Headers", "ETag, Retry-After, Preference-Applied, Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin")
 	}
 	to, wrong := rs.find(r)
 	handler := to.handlers[r.Method]
@@ -129,6 +134,8 @@ func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 		}
 	}
 	switch {
+	case len(segments) == 2 && rs.serves(first):
+		return rs.browser, nil
 	case len(segments) == 1 && (first == "healthz" || first == "readyz"):
 		return rs.health, nil
 	case len(segments) == 1 && (first == "openapi.yaml" || first == "openapi.json"):
@@ -180,7 +187,7 @@ func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
 }
 
 func (rs *routes) whatThereIs() string {
-	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /openapi.yaml, /openapi.json, /asyncapi.yaml, /asyncapi.json, /schemas/{stream}/{eventType}, /protos/{stream}/v1/{stream}.proto, /healthz and /readyz, for the streams " +
+	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /openapi.yaml, /openapi.json, /asyncapi.yaml, /asyncapi.json, /schemas/{stream}/{eventType}, /protos/{stream}/v1/{stream}.proto, /{gRPC service}/{method}, /healthz and /readyz, for the streams " +
 		strings.Join(rs.streams, ", ")
 }
 

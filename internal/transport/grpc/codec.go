@@ -65,6 +65,9 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 		message.problem = problem.New(problem.TooLarge, "the message has %d bytes, and %d are allowed, which is the contract's "+
 			"largest event and what is around it: store the body elsewhere and publish a reference", data.Len(), c.limit)
 	default:
+		if message.problem = unreadable(data); message.problem != nil {
+			return nil
+		}
 		if body, ok := message.body.(*raw); ok {
 			*body = data.Materialize()
 			return nil

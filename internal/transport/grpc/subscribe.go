@@ -23,6 +23,7 @@ func (s *service) Subscribe(request *leatv1.SubscribeRequest, stream grpcgo.Serv
 
 func (s *service) subscribe(request *leatv1.SubscribeRequest, stream grpcgo.ServerStream, format *hub.Format) error {
 	ctx := stream.Context()
+	format = inJSON(ctx, format)
 	asked, err := params(request)
 	if err != nil {
 		return statusOf(err)
