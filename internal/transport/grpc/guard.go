@@ -45,6 +45,20 @@ func (s guardedStream) RecvMsg(body any) error {
 	return message.problem
 }
 
+// A takingStream tells its request's body what the handler has taken.
+type takingStream struct {
+	grpcgo.ServerStream
+	body *intake
+}
+
+func (s takingStream) RecvMsg(body any) error {
+	err := s.ServerStream.RecvMsg(body)
+	if err == nil {
+		s.body.take()
+	}
+	return err
+}
+
 func (s *Server) guardUnary(ctx context.Context, request any, info *grpcgo.UnaryServerInfo, handler grpcgo.UnaryHandler) (response any, err error) {
 	defer s.caught(info.FullMethod, &err)
 	if err := uncompressed(ctx); err != nil {
@@ -59,6 +73,9 @@ func (s *Server) guardStream(srv any, stream grpcgo.ServerStream, info *grpcgo.S
 	defer s.caught(info.FullMethod, &err)
 	if err := uncompressed(stream.Context()); err != nil {
 		return err
+	}
+	if body, ok := stream.Context().Value(intakeKey{}).(*intake); ok {
+		stream = takingStream{stream, body}
 	}
 	switch srv.(type) {
 	case *service, *typedService:

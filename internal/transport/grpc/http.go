@@ -26,7 +26,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	response := newResponse(w)
 	defer response.close()
 	defer context.AfterFunc(s.cut, response.cut)()
-	s.grpc.ServeHTTP(response, r.WithContext(context.WithValue(r.Context(), responseKey{}, response)))
+	ctx := context.WithValue(r.Context(), responseKey{}, response)
+	if r.Body != nil {
+		body := newIntake(r.Body)
+		ctx = context.WithValue(ctx, intakeKey{}, body)
+		r = r.WithContext(ctx)
+		r.Body = body
+	}
+	s.grpc.ServeHTTP(response, r.WithContext(ctx))
 }
 
 func (s *Server) begin() bool {
