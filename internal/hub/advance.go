@@ -39,8 +39,10 @@ func (s *Subscriber) advance(ctx context.Context, take func(*block) (missing uin
 		st.mu.Unlock()
 		return atEnd, nil
 	case s.at >= t.base:
-		missing := take(t.block(s.at))
-		st.mu.Unlock()
+		missing := func() uint64 {
+			defer st.mu.Unlock() // also if the format has a bug
+			return take(t.block(s.at))
+		}()
 		if missing > 0 {
 			s.skip(missing, event.GapExpired)
 		}

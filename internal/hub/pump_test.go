@@ -236,6 +236,26 @@ func TestABugEndsItsSubscriberAndNotThePump(t *testing.T) {
 	}
 }
 
+// The subscriber goes on by itself, on a goroutine: its bug must not keep the stream's lock.
+func TestABugWhileTheStreamIsLockedLeavesItOpen(t *testing.T) {
+	st, _, _ := pumped(t, 1, filter{})
+	st.append(entries(st, 1))
+	s := st.all[0]
+	s.format = &Format{Name: "bug", Event: func([]byte, *event.Event) []byte { panic("a bug") }}
+	err := func() (bug error) {
+		defer problem.Caught(&bug)
+		_, _, err := s.step(t.Context(), s.try)
+		return err
+	}()
+	if problem.From(err).Kind != problem.Internal {
+		t.Fatalf("%v, want a bug of ours", err)
+	}
+	if !st.mu.TryLock() {
+		t.Fatal("the stream is locked for good")
+	}
+	st.mu.Unlock()
+}
+
 func TestWhoHasLeftIsForgottenAtOnce(t *testing.T) {
 	st, p, _ := pumped(t, 3, filter{})
 	for len(st.all) > 0 {
