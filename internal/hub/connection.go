@@ -37,6 +37,7 @@ type Connection struct {
 	remote      netip.AddrPort         // zero where it is not known; the text would be larger
 	pushes      *pushes                // nil while nothing waits
 	pusher      Pusher                 // nil where a subscriber writes what is pushed
+	pushStream  string                 // see PushThrough
 	method      string                 // see SetMethod
 	leaves      map[*Subscriber]func() // to be told that it is over; nil where nobody wants to know of any
 }

@@ -182,7 +182,7 @@ func TestPushesThroughAWriterOfTheirOwnAreWrittenInOrderUntilTheyAreStopped(t *t
 		}
 		defer connection.Close("client")
 		c := &client{bench: b, connection: connection}
-		connection.PushThrough(c)
+		connection.PushThrough(c, "")
 		c.push("p1", "p2")
 		c.want("at once", "p1 p2")
 		resume := c.stall()
