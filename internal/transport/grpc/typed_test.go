@@ -1,6 +1,9 @@
 package grpc_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -15,7 +18,8 @@ import (
 	"github.com/leatstream/leat/internal/typed"
 )
 
-func orders(t testing.TB) protoreflect.ServiceDescriptor {
+// typedService is that of a stream of the tests' contract.
+func typedService(t testing.TB, stream string) protoreflect.ServiceDescriptor {
 	t.Helper()
 	c, err := contract.Parse("leat.yaml", []byte(contractText))
 	if err != nil {
@@ -25,16 +29,70 @@ func orders(t testing.TB) protoreflect.ServiceDescriptor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return api.Service("orders").Descriptor
+	return api.Service(stream).Descriptor
+}
+
+// A typedCall is a call of a typed service, whose messages a test writes and reads as JSON.
+type typedCall struct {
+	grpcgo.ClientStream
+	method protoreflect.MethodDescriptor
+}
+
+func (c *client) call(ctx context.Context, t testing.TB, stream, method string) *typedCall {
+	t.Helper()
+	m := typedService(t, stream).Methods().ByName(protoreflect.Name(method))
+	call, err := c.conn.NewStream(ctx, &grpcgo.StreamDesc{ServerStreams: m.IsStreamingServer(), ClientStreams: m.IsStreamingClient()},
+		"/"+string(m.Parent().FullName())+"/"+method)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &typedCall{call, m}
+}
+
+// say sends a message.
+func (c *typedCall) say(t testing.TB, text string) {
+	t.Helper()
+	m := dynamicpb.NewMessage(c.method.Input())
+	if err := protojson.Unmarshal([]byte(text), m); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SendMsg(m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hear gives the next message.
+func (c *typedCall) hear(t testing.TB) string {
+	t.Helper()
+	m := dynamicpb.NewMessage(c.method.Output())
+	if err := c.RecvMsg(m); err != nil {
+		t.Fatal(err)
+	}
+	text, err := protojson.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compact bytes.Buffer // protojson puts spaces in at random
+	if err := json.Compact(&compact, text); err != nil {
+		t.Fatal(err)
+	}
+	return compact.String()
+}
+
+// end gives the error that the call ends with.
+func (c *typedCall) end(t testing.TB) error {
+	t.Helper()
+	m := dynamicpb.NewMessage(c.method.Output())
+	err := c.RecvMsg(m)
+	if err == nil {
+		t.Fatalf("got %v, want the end", m)
+	}
+	return err
 }
 
 func TestATypedUploadStoresTheGoodEventsAndNamesTheFieldsOfTheBad(t *testing.T) {
 	each(t, func(t *testing.T, leat *client) {
-		publish := orders(t).Methods().ByName("Publish")
-		stream, err := leat.conn.NewStream(within(t), &grpcgo.StreamDesc{ClientStreams: true}, "/orders.v1.OrdersService/Publish")
-		if err != nil {
-			t.Fatal(err)
-		}
+		upload := leat.call(within(t), t, "orders", "Publish")
 		bad := map[int]string{
 			1000: `{}`,
 			2000: `{"key": "other", "orderShipped": {"orderId": "or_1"}}`,
@@ -47,19 +105,13 @@ func TestATypedUploadStoresTheGoodEventsAndNamesTheFieldsOfTheBad(t *testing.T) 
 			if !ok {
 				text = fmt.Sprintf(`{"orderShipped": {"orderId": "or_%d"}}`, i)
 			}
-			request := dynamicpb.NewMessage(publish.Input())
-			if err := protojson.Unmarshal([]byte(text), request); err != nil {
-				t.Fatal(err)
-			}
-			if err := stream.SendMsg(request); err != nil {
-				t.Fatal(err)
-			}
+			upload.say(t, text)
 		}
-		if err := stream.CloseSend(); err != nil {
+		if err := upload.CloseSend(); err != nil {
 			t.Fatal(err)
 		}
-		response := dynamicpb.NewMessage(publish.Output())
-		if err := stream.RecvMsg(response); err != nil {
+		response := dynamicpb.NewMessage(upload.method.Output())
+		if err := upload.RecvMsg(response); err != nil {
 			t.Fatal(err)
 		}
 		field := func(m protoreflect.Message, name protoreflect.Name) protoreflect.Value {
@@ -86,34 +138,26 @@ func TestATypedUploadStoresTheGoodEventsAndNamesTheFieldsOfTheBad(t *testing.T) 
 
 func TestATypedSubscriberGetsWhatAnyoneElseIsToldOfWithATimeInMilliseconds(t *testing.T) {
 	each(t, func(t *testing.T, leat *client) {
-		subscribe := orders(t).Methods().ByName("Subscribe")
 		precise := shipped("or_1")
 		precise.Event.Time = &timestamppb.Timestamp{Seconds: 1, Nanos: 2_000_003}
 		if _, err := leat.Publish(within(t), precise); err != nil {
 			t.Fatal(err)
 		}
-		stream, err := leat.conn.NewStream(within(t), &grpcgo.StreamDesc{ServerStreams: true}, "/orders.v1.OrdersService/Subscribe")
-		if err != nil {
-			t.Fatal(err)
-		}
-		request := dynamicpb.NewMessage(subscribe.Input())
-		request.Set(subscribe.Input().Fields().ByName("after"), protoreflect.ValueOfString("earliest"))
-		if err := stream.SendMsg(request); err != nil {
-			t.Fatal(err)
-		}
-		if err := stream.CloseSend(); err != nil {
+		events := leat.call(within(t), t, "orders", "Subscribe")
+		events.say(t, `{"after": "earliest"}`)
+		if err := events.CloseSend(); err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range []protoreflect.Name{"order_shipped", "leat_live"} {
-			got := dynamicpb.NewMessage(subscribe.Output())
-			if err := stream.RecvMsg(got); err != nil {
+			got := dynamicpb.NewMessage(events.method.Output())
+			if err := events.RecvMsg(got); err != nil {
 				t.Fatal(err)
 			}
-			at := got.Get(subscribe.Output().Fields().ByName("time")).Message()
+			at := got.Get(events.method.Output().Fields().ByName("time")).Message()
 			if nanos := at.Get(at.Descriptor().Fields().ByName("nanos")).Int(); nanos%1e6 != 0 {
 				t.Errorf("the time of %s has %d ns, want whole milliseconds as on every other wire", want, nanos)
 			}
-			if event := got.WhichOneof(subscribe.Output().Oneofs().ByName("event")); event == nil || event.Name() != want {
+			if event := got.WhichOneof(events.method.Output().Oneofs().ByName("event")); event == nil || event.Name() != want {
 				t.Errorf("got %v, want %s", got, want)
 			}
 		}

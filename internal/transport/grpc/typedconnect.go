@@ -88,4 +88,3 @@ func (d dialect) AppendAck(dst, ref []byte, r ingest.Result) []byte {
 func (d dialect) AppendError(dst []byte, o leatv1.Operation, p *problem.Error) []byte {
 	return d.of.AppendError(dst, string(o.Ref), o.Event.Type, p)
 }
-
