@@ -85,6 +85,7 @@ func (r *reading) compiler() *jsonschema.Compiler {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
+	c.RegisterFormat(uriTemplate)
 	c.UseLoader(noLoader{})
 	for at, root := range r.library.documents {
 		_ = c.AddResource(at, root.data()) // fails only for a URL that is there already
