@@ -27,7 +27,7 @@ func Parse(file string, text []byte) (*Contract, error) {
 	if err != nil {
 		return nil, fmt.Errorf("contract %s: the folder it is in is not known: %w", file, err)
 	}
-	r := &reading{file: file, contract: &Contract{File: file}}
+	r := &reading{file: file, contract: &Contract{File: file}, graph: newGraph()}
 	r.library = newLibrary(r, absolute)
 	if root := r.parse(file, text, true); root != nil {
 		r.root(root)
@@ -48,6 +48,7 @@ type reading struct {
 	contract *Contract
 	library  *library
 	nodes    *nodes
+	graph    *graph
 	declared []declaration
 	keys     map[*Stream]place // where the key of a stream is declared
 	errors   Errors

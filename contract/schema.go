@@ -14,7 +14,7 @@ type Schema struct {
 	Root *Node  // the same, with where each $ref leads
 
 	compiled *jsonschema.Schema
-	parts    map[string]*jsonschema.Schema // all that it consists of, by location
+	parts    map[string]*jsonschema.Schema // all that the schemas of the contract consist of, by location
 	plan     *plan
 	planned  bool // else the validator alone can tell what is valid
 }
@@ -110,7 +110,7 @@ func (r *reading) checkDialect(c *jsonschema.Compiler) {
 		panic(err) // it is part of the validator
 	}
 	parts := map[string]*jsonschema.Schema{}
-	collect(meta, parts)
+	collect(meta, parts, nil)
 	for schema, document := range r.library.schemas {
 		data := schema.data()
 		var failed *jsonschema.ValidationError
@@ -135,9 +135,9 @@ func (r *reading) compile(c *jsonschema.Compiler, d declaration) *Schema {
 		r.reportCompile(d, err)
 		return nil
 	}
-	s := &Schema{JSON: d.schema.appendJSON(nil), compiled: compiled, parts: map[string]*jsonschema.Schema{}}
-	collect(compiled, s.parts)
-	if location := endless(s.parts); location != "" {
+	s := &Schema{JSON: d.schema.appendJSON(nil), compiled: compiled, parts: r.graph.parts}
+	if location := r.graph.add(compiled); location != "" {
+		r.graph = newGraph()
 		r.errorf(r.library.place(location), "the schema refers to itself without end")
 		return nil
 	}
