@@ -23,8 +23,8 @@ type payload struct {
 }
 
 // TestPublicSchemasGoBothWays publishes the examples of public JSON Schemas, which nobody wrote with leat in mind, reads them
-// typed, publishes that typed, and gets the same JSON. A folder has leat.yaml with one stream, and payloads.json. There is a
-// part of GitHub's in testdata; LEAT_SCHEMAS lists more folders.
+// typed, publishes that typed, and gets the same JSON. A folder has leat.yaml, whose first stream it is about, and
+// payloads.json. There is a part of GitHub's in testdata; LEAT_SCHEMAS lists more folders.
 func TestPublicSchemasGoBothWays(t *testing.T) {
 	t.Parallel()
 	for _, folder := range append([]string{"testdata/github"}, filepath.SplitList(os.Getenv("LEAT_SCHEMAS"))...) {
@@ -33,33 +33,9 @@ func TestPublicSchemasGoBothWays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, err := os.ReadFile(filepath.Join(folder, "payloads.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var payloads []payload
-			if err := json.Unmarshal(text, &payloads); err != nil {
-				t.Fatal(err)
-			}
 			s := wiretest.StartContract(t, c)
 			stream := c.Streams[0].Name
-			var stored []payload
-			for _, p := range payloads {
-				text, err := json.Marshal(p)
-				if err != nil {
-					t.Fatal(err)
-				}
-				status, answer := s.Post("/events/"+stream, "application/json", string(text))
-				switch status {
-				case http.StatusCreated:
-					stored = append(stored, p)
-				case http.StatusUnprocessableEntity:
-					t.Logf("%s: %.300s", p.Type, answer)
-				default:
-					t.Errorf("%s: %d %.300s", p.Type, status, answer)
-				}
-			}
-			t.Logf("%d of %d examples are what their schema says", len(stored), len(payloads))
+			stored := storeExamples(t, s, stream, folder)
 			untyped, err := wiretest.PublishBack(wiretest.Context(t), s, stream, len(stored))
 			if err != nil {
 				t.Fatal(err)
@@ -79,6 +55,35 @@ func TestPublicSchemasGoBothWays(t *testing.T) {
 			}
 		})
 	}
+}
+
+// storeExamples publishes the examples of a folder, and gives those that are what their schema says. Those in testdata all are.
+func storeExamples(t *testing.T, s *wiretest.Server, stream, folder string) (stored []payload) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(folder, "payloads.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var payloads []payload
+	if err := json.Unmarshal(text, &payloads); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range payloads {
+		text, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch status, answer := s.Post("/events/"+stream, "application/json", string(text)); {
+		case status == http.StatusCreated:
+			stored = append(stored, p)
+		case status == http.StatusUnprocessableEntity && !strings.HasPrefix(folder, "testdata"):
+			t.Logf("%s: %.300s", p.Type, answer)
+		default:
+			t.Errorf("%s: %d %.300s", p.Type, status, answer)
+		}
+	}
+	t.Logf("%d of %d examples are what their schema says", len(stored), len(payloads))
+	return stored
 }
 
 // firstOf gives the first n events of a stream.
