@@ -78,3 +78,22 @@ func sameEvent(got *dynamicpb.Message, as protoreflect.MessageDescriptor) (*dyna
 	})
 	return request, nil
 }
+
+// A TypedClient has the descriptors of a stream's service as they were when it was generated.
+type TypedClient struct{ service protoreflect.ServiceDescriptor }
+
+// Generate makes a client of what a server's reflection tells.
+func Generate(ctx context.Context, s *Server, stream string) (*TypedClient, error) {
+	service, err := reflected(ctx, s.GRPC, stream)
+	return &TypedClient{service}, err
+}
+
+// Subscribe subscribes on a server, which may have another contract.
+func (c *TypedClient) Subscribe(ctx context.Context, s *Server, sub Subscription) (Reader, error) {
+	return subscribeTyped(ctx, s.GRPC, c.service, sub, Plain)
+}
+
+// Publish publishes on a server, which may have another contract.
+func (c *TypedClient) Publish(ctx context.Context, s *Server, e Event) (string, error) {
+	return publishTyped(ctx, s.GRPC, c.service, e)
+}
