@@ -80,7 +80,9 @@ func sameEvent(got *dynamicpb.Message, as protoreflect.MessageDescriptor) (*dyna
 }
 
 // A TypedClient has the descriptors of a stream's service as they were when it was generated.
-type TypedClient struct{ service protoreflect.ServiceDescriptor }
+type TypedClient struct {
+	service protoreflect.ServiceDescriptor
+}
 
 // Generate makes a client of what a server's reflection tells.
 func Generate(ctx context.Context, s *Server, stream string) (*TypedClient, error) {
