@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/leatstream/leat/event"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -109,5 +110,31 @@ func TestAStreamWithoutCommandsHasNoTypedConnect(t *testing.T) {
 		if told := status.Convert(err); told.Code() != codes.Unimplemented || !strings.Contains(told.Message(), "methods: Publish, Subscribe") {
 			t.Errorf("got %v, want UNIMPLEMENTED that lists the methods", err)
 		}
+	})
+}
+
+func TestATypedConnectIsPushedEventsOfItsStreamAlone(t *testing.T) {
+	each(t, func(t *testing.T, leat *client) {
+		talk := leat.call(within(t), t, "chat", "Connect")
+		if _, err := talk.Header(); err != nil {
+			t.Fatal(err)
+		}
+		leat.wantConnections(t, 1)
+		talk.say(t, `{"unsubscribe":{}}`)
+		talk.wants(t, `{"error":{"problem":…}}`) // so that it takes pushes
+		all, err := leat.node.hub.Connections("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		push := func(stream string) error {
+			return all[0].Push([]*event.Event{{Stream: stream, Key: event.MustKey("a"), Type: event.MustType("said"), Data: []byte(`{"text":"x"}`)}})
+		}
+		if err := push("rooms"); err == nil {
+			t.Error("an event of another stream was pushed")
+		}
+		if err := push("chat"); err != nil {
+			t.Fatal(err)
+		}
+		talk.wants(t, `{"reply":{"key":"a","said":{"text":"x"}}}`)
 	})
 }
