@@ -40,6 +40,7 @@ type Connection struct {
 	pushes      *pushes                // nil while nothing waits
 	pusher      Pusher                 // nil where a subscriber writes what is pushed
 	held        bool                   // pusher writes nothing yet
+	pushStream  string                 // see PushThrough
 	method      string                 // see SetMethod
 	leaves      map[*Subscriber]func() // to be told that it is over; nil where nobody wants to know of any
 }

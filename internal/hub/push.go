@@ -55,6 +55,9 @@ func (c *Connection) Home() (stream string, err error) {
 	if err := c.pushable(); err != nil {
 		return "", err
 	}
+	if c.pushStream != "" {
+		return c.pushStream, nil
+	}
 	for _, s := range c.subscribers {
 		name := s.stream.contract.Name
 		if stream != "" && name != stream {
@@ -72,16 +75,19 @@ func (c *Connection) framing(events []*event.Event) (func(dst []byte, e *event.E
 	if err := c.pushable(); err != nil {
 		return nil, err
 	}
+	var only string
+	var frame func(dst []byte, e *event.Event) []byte
 	if c.pusher != nil {
-		return c.pusher.AppendPushed, nil
+		only, frame = c.pushStream, c.pusher.AppendPushed
+	} else {
+		only, frame = c.subscribers[0].stream.contract.Name, c.subscribers[0].format.Event
 	}
-	s := c.subscribers[0]
 	for _, e := range events {
-		if name := s.stream.contract.Name; e.Stream != name {
-			return nil, problem.New(problem.Conflict, "connection %s is about stream %q alone, and this event is of stream %q", c.ID(), name, e.Stream)
+		if only != "" && e.Stream != only {
+			return nil, problem.New(problem.Conflict, "connection %s is about stream %q alone, and this event is of stream %q", c.ID(), only, e.Stream)
 		}
 	}
-	return s.format.Event, nil
+	return frame, nil
 }
 
 // pushable says why nothing can be pushed, nil where it can. The caller has the lock.
@@ -170,11 +176,11 @@ func (s *Subscriber) nudge() {
 }
 
 // PushThrough has what is pushed to the connection written by p, in a goroutine that lives while there is something to
-// write, but not before WritePushes. The caller must StopPushes.
-func (c *Connection) PushThrough(p Pusher) {
+// write, but not before WritePushes. Stream is the only one whose events it takes; empty: any. The caller must StopPushes.
+func (c *Connection) PushThrough(p Pusher, stream string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pusher, c.held = p, true
+	c.pusher, c.pushStream, c.held = p, stream, true
 }
 
 // WritePushes lets what waits for PushThrough's Pusher go out; further calls do nothing.

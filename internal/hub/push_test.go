@@ -182,7 +182,7 @@ func TestPushesThroughAWriterOfTheirOwnAreWrittenInOrderUntilTheyAreStopped(t *t
 		}
 		defer connection.Close("client")
 		c := &client{bench: b, connection: connection}
-		connection.PushThrough(c)
+		connection.PushThrough(c, "")
 		c.push("p0")
 		c.want("before it may", "")
 		connection.WritePushes()
@@ -212,7 +212,7 @@ func TestWhatIsPushedToAConnectionThatNeverOpensIsDropped(t *testing.T) {
 		}
 		defer connection.Close("error")
 		c := &client{bench: b, connection: connection}
-		connection.PushThrough(c)
+		connection.PushThrough(c, "")
 		c.push("p1")
 		connection.StopPushes()
 		c.want("in the end", "")

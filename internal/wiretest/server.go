@@ -82,6 +82,12 @@ func Start(t testing.TB, text string, options ...leat.Option) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return StartContract(t, c, options...)
+}
+
+// StartContract serves a contract that is read already.
+func StartContract(t testing.TB, c *contract.Contract, options ...leat.Option) *Server {
+	t.Helper()
 	s := &Server{t: t, contract: c, options: options, data: filepath.Join(t.TempDir(), "data")}
 	s.open("127.0.0.1:0", "127.0.0.1:0")
 	t.Cleanup(s.Stop)

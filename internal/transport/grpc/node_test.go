@@ -15,6 +15,7 @@ import (
 
 	"github.com/leatstream/leat/contract"
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+	"github.com/leatstream/leat/internal/backend"
 	"github.com/leatstream/leat/internal/eventlog"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
@@ -50,7 +51,21 @@ streams:
     durability: memory
     maxEventBytes: 256KiB
     events: { blob: { schema: { type: string } } }
+  chat:
+    key: path
+    durability: memory
+    commands: { say: { schema: { type: object, required: [text], properties: { text: { type: string, minLength: 1 } } } } }
+    events:
+      said: { schema: { type: object, required: [text], properties: { text: { type: string, minLength: 1 } } } }
+      welcome: { schema: { type: object } }
+    backend: { url: "http://127.0.0.1:1" } # a handler in this process is before it
 `
+
+// chat answers what is said, and tells it to everyone.
+func chat(_ context.Context, c backend.Command) (backend.Answer, error) {
+	return backend.Answer{Reply: []backend.Reply{{Type: "welcome", Data: []byte(`{"source":"` + c.Source + `"}`)}},
+		Publish: []backend.Publication{{Type: "said", Data: c.Data}}}, nil
+}
 
 // A node is all that stands behind the gRPC server, and the server on both of its ways in.
 type node struct {
@@ -79,6 +94,7 @@ func start(t testing.TB) *node {
 	registry := prometheus.NewRegistry()
 	h := hub.New(hub.Options{Logger: logger, Registry: registry})
 	in := ingest.New(logger, prometheus.NewRegistry())
+	backends := backend.New(backend.Options{Ingest: in, Logger: logger, Registry: prometheus.NewRegistry()})
 	for _, s := range c.Streams {
 		stored, err := log.Stream(t.Context(), s)
 		if err != nil {
@@ -86,8 +102,12 @@ func start(t testing.TB) *node {
 		}
 		h.Add(s, stored)
 		in.Add(s, stored)
+		backends.Add(s)
 	}
-	n := &node{hub: h, server: grpc.New(h, in, nil, c, api, logger), ended: registry}
+	if err := backends.Handle("chat", "say", chat); err != nil {
+		t.Fatal(err)
+	}
+	n := &node{hub: h, server: grpc.New(h, in, backends, c, api, logger), ended: registry}
 	ctx, cancel := context.WithCancel(context.Background())
 	running := make(chan error, 3)
 	go func() { running <- h.Run(ctx) }()
@@ -112,6 +132,7 @@ func start(t testing.TB) *node {
 		}
 		n.server.Stop(stop)
 		_ = front.Close()
+		_ = backends.Close()
 		cancel()
 		for range cap(running) {
 			<-running

@@ -94,10 +94,7 @@ func params(request *leatv1.SubscribeRequest) (hub.Params, error) {
 	if len(request.EventTypes) > 0 {
 		p.EventTypes = &request.EventTypes
 	}
-	if request.AllKeys {
-		text := "true"
-		p.AllKeys = &text
-	}
+	p.AllKeys = flag(request.AllKeys)
 	switch start := request.Start.(type) {
 	case *leatv1.SubscribeRequest_After:
 		p.After = &start.After
@@ -112,6 +109,15 @@ func params(request *leatv1.SubscribeRequest) (hub.Params, error) {
 		p.Last = &text
 	}
 	return p, nil
+}
+
+// flag is a parameter that is true or not given.
+func flag(set bool) *string {
+	if !set {
+		return nil
+	}
+	text := "true"
+	return &text
 }
 
 // responseFormat encodes events as SubscribeResponse.

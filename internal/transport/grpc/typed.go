@@ -49,10 +49,14 @@ func (t *typedService) methods() []grpcgo.StreamDesc {
 	handler := func(method func(grpcgo.ServerStream) error) grpcgo.StreamHandler {
 		return func(_ any, stream grpcgo.ServerStream) error { return method(stream) }
 	}
-	return []grpcgo.StreamDesc{
+	methods := []grpcgo.StreamDesc{
 		{StreamName: "Subscribe", Handler: handler(t.subscribeTyped), ServerStreams: true},
 		{StreamName: "Publish", Handler: handler(t.publishTyped), ClientStreams: true},
 	}
+	if t.of.Descriptor.Methods().ByName("Connect") != nil {
+		methods = append(methods, grpcgo.StreamDesc{StreamName: "Connect", Handler: handler(t.connectTyped), ServerStreams: true, ClientStreams: true})
+	}
+	return methods
 }
 
 func (t *typedService) subscribeTyped(stream grpcgo.ServerStream) error {
@@ -69,16 +73,21 @@ func (t *typedService) subscribeTyped(stream grpcgo.ServerStream) error {
 
 // typedFormat encodes events as the stream's SubscribeResponse.
 func typedFormat(stream *contract.Stream, of *typed.Service) *hub.Format {
-	encode := func(dst []byte, e *event.Event) []byte {
+	encode := appendTyped(of.AppendEvent)
+	return &hub.Format{Name: "grpc typed " + stream.Name, Apart: true, Queued: true, Event: encode, Control: encode}
+}
+
+// appendTyped makes a format's function of what appends an event to a frame.
+func appendTyped(appendEvent func(dst []byte, e *event.Event) ([]byte, error)) func(dst []byte, e *event.Event) []byte {
+	return func(dst []byte, e *event.Event) []byte {
 		told := *e
 		told.Time = e.Time.Truncate(time.Millisecond) // what every other wire shows
-		dst, err := of.AppendEvent(dst, &told)
+		dst, err := appendEvent(dst, &told)
 		if err != nil {
 			panic(err) // a control event of ours that typed does not know
 		}
 		return dst
 	}
-	return &hub.Format{Name: "grpc typed " + stream.Name, Apart: true, Queued: true, Event: encode, Control: encode}
 }
 
 // reflect tells clients of all services, with their descriptors.

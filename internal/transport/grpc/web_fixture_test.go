@@ -91,7 +91,7 @@ func generic[Q, A any](b *browser, method string) *connect.Client[Q, A] {
 // typedCall is a client that knows the method by its descriptor alone.
 func (b *browser) typedCall(t *testing.T, method protoreflect.Name) *connect.Client[dynamicpb.Message, dynamicpb.Message] {
 	t.Helper()
-	m := orders(t).Methods().ByName(method)
+	m := typedService(t, "orders").Methods().ByName(method)
 	return connect.NewClient[dynamicpb.Message, dynamicpb.Message](b.client, b.url+"/orders.v1.OrdersService/"+string(method), append(b.options,
 		connect.WithSchema(m), connect.WithResponseInitializer(func(_ connect.Spec, message any) error {
 			*message.(*dynamicpb.Message) = *dynamicpb.NewMessage(m.Output())

@@ -37,7 +37,7 @@ func TestABrowserSubscribesBeforeAnythingHappensAndHearsWhatItPublishes(t *testi
 
 func TestABrowserHasTheTypedServices(t *testing.T) {
 	eachBrowser(t, func(t *testing.T, _ *node, b *browser) {
-		methods := orders(t).Methods()
+		methods := typedService(t, "orders").Methods()
 		upload := b.typedCall(t, "Publish").CallClientStream(within(t))
 		for _, text := range []string{`{"orderShipped": {"orderId": "or_7"}}`, `{}`, `{"orderCancelled": {"orderId": "or_7"}}`} {
 			if err := upload.Send(typedMessage(t, methods.ByName("Publish").Input(), text)); err != nil {
@@ -228,7 +228,7 @@ func TestWhatProtobufsJSONCannotSayIsStillDelivered(t *testing.T) {
 		ctx, leave := context.WithTimeout(within(t), 20*time.Second)
 		defer leave() // Close of connect-go would wait for the end
 		events, err := b.typedCall(t, "Subscribe").CallServerStream(ctx, connect.NewRequest(
-			typedMessage(t, orders(t).Methods().ByName("Subscribe").Input(), `{"last": 2, "key": "or_9"}`)))
+			typedMessage(t, typedService(t, "orders").Methods().ByName("Subscribe").Input(), `{"last": 2, "key": "or_9"}`)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,7 +47,7 @@ type session interface {
 // closeSlow is the close code for a client that is too slow.
 const closeSlow ws.StatusCode = 4408
 
-var leatV1Framing = leatv1.Framing{Transport: contract.WebSocket, Name: "websocket leat.v1", Frame: appendText}
+var leatV1Framing = leatv1.Framing{Transport: contract.WebSocket, Name: "websocket leat.v1", Frame: appendText, Dialect: leatv1.JSON{}}
 
 // converse gives the connection its session, in the subprotocol's framing.
 func (c *client) converse(ctx context.Context, subprotocol string, sub *hub.Subscription, key string) (begin func() error, err error) {
