@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leatstream/leat/contract"
@@ -24,13 +25,13 @@ import (
 	"github.com/leatstream/leat/internal/origin"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/leatstream/leat/internal/transport/grpc"
+	"github.com/leatstream/leat/internal/transport/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
 // A Server serves one contract. It has no listener of its own: mount Handler, and give ServeGRPC one.
 type Server struct {
-	contract *contract.Contract
 	logger   *slog.Logger
 	registry *prometheus.Registry
 	log      *eventlog.Log
@@ -38,11 +39,16 @@ type Server struct {
 	ingest   *ingest.Ingest
 	backends *backend.Backends
 	grpc     *grpc.Server
+	sockets  *websocket.Handler
+	reloads  *prometheus.CounterVec
+	serving  atomic.Pointer[serving]
 	public   http.Handler
 	admin    http.Handler
 	stop     context.CancelFunc // ends the hub
 	stopped  chan error         // the hub has ended
 	close    func() error       // closeOnce, once
+
+	reloading sync.Mutex // held for a reload; taken before all others
 }
 
 // Open starts the event log and makes a server of the contract. ctx bounds the opening alone. Everything that Open
@@ -69,7 +75,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 	if missing := c.NotBuilt(); len(missing) > 0 {
 		return nil, contract.Errors(missing)
 	}
-	api, err := typedAPI(c, o.logger)
+	lock, api, err := typedAPI(c, o.logger)
 	if err != nil {
 		return nil, err
 	}
@@ -80,29 +86,29 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 		return nil, err
 	}
 	s := &Server{
-		contract: c,
 		logger:   o.logger,
 		registry: registry,
 		log:      log,
 		ingest:   ingest.New(o.logger, registry),
+		reloads:  newReloads(registry),
 		stopped:  make(chan error, 1),
 	}
 	s.backends = backend.New(backend.Options{Ingest: s.ingest, Logger: o.logger, Registry: registry})
-	s.hub = hub.New(hub.Options{Logger: o.logger, Registry: registry, TailEvents: o.tailEvents, Joined: s.joined(c)})
+	s.hub = hub.New(hub.Options{Logger: o.logger, Registry: registry, TailEvents: o.tailEvents, Joined: s.joined})
 	s.close = sync.OnceValue(s.closeOnce)
 	streams, err := log.Streams(ctx, c.Streams)
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	for i, declared := range c.Streams {
-		s.hub.Add(declared, streams[i])
-		s.ingest.Add(declared, streams[i])
-		s.backends.Add(declared)
-	}
-	s.offerTyped(api)
 	s.grpc = grpc.New(s.hub, s.ingest, s.backends, c, api, o.logger)
-	s.admin = admin.New(registry, s.Ready, admin.NewConnections(s.hub, s.ingest, c.StreamNames()), rule)
-	s.public = s.routes(rule, api)
+	s.sockets = websocket.New(c, s.hub, s.ingest, s.backends, o.logger)
+	first := newServing(c, lock, api)
+	for i, declared := range c.Streams {
+		first.logs[declared.Name] = streams[i]
+	}
+	s.apply(&serving{contract: &contract.Contract{}}, first)
+	s.admin = admin.New(registry, s.health(), admin.NewConnections(s.hub, s.ingest, s.streamNames), rule)
+	s.public = s.routes(rule)
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go func() { s.stopped <- s.hub.Run(run) }()

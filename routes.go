@@ -12,8 +12,6 @@ import (
 	"github.com/leatstream/leat/internal/origin"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/leatstream/leat/internal/transport/sse"
-	"github.com/leatstream/leat/internal/transport/websocket"
-	"github.com/leatstream/leat/internal/typed"
 )
 
 // routes is the public listener (wire reference, "Routes"). It is no http.ServeMux, because that answers a path with
@@ -29,7 +27,7 @@ type routes struct {
 	grpc    http.Handler
 	browser route // the gRPC services, for browsers
 	serves  func(service string) bool
-	streams []string
+	streams func() []string
 	// documents
 	openAPI, asyncAPI, protos, schemas route
 }
@@ -55,9 +53,12 @@ func readRoute(handler http.Handler) route {
 }
 
 // routes puts the public listener together.
-func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
+func (s *Server) routes(rule origin.Rule) http.Handler {
 	subscribe := sse.New(s.hub, s.logger)
-	browser := s.grpc.Web(api)
+	browser := s.grpc.Web()
+	documents := func(of func(*serving) http.Handler) route {
+		return readRoute(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { of(s.serving.Load()).ServeHTTP(w, r) }))
+	}
 	return &routes{
 		rule: rule,
 		events: newRoute(map[string]http.Handler{
@@ -67,21 +68,26 @@ func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 		}),
 		command: newRoute(map[string]http.Handler{http.MethodPost: s.unlessDraining(s.backends)}),
 		sockets: newRoute(map[string]http.Handler{
-			http.MethodGet: websocket.New(s.contract, s.hub, s.ingest, s.backends, s.logger),
+			http.MethodGet: s.sockets,
 		}),
-		health: readRoute(admin.Health(s.Ready)),
+		health: readRoute(s.health()),
 		// A page that mistakes the address can read so, whatever it asked for.
 		nothing:  route{allow: "GET, HEAD, OPTIONS, POST"},
-		openAPI:  readRoute(newOpenAPI(s.contract)),
-		asyncAPI: readRoute(&asyncAPI{contract: s.contract}),
-		protos:   readRoute(newProtos(s.contract, api)),
-		schemas:  readRoute(schemas{s.contract}),
+		openAPI:  documents(func(now *serving) http.Handler { return now.openAPI }),
+		asyncAPI: documents(func(now *serving) http.Handler { return now.asyncAPI }),
+		protos:   documents(func(now *serving) http.Handler { return now.protos }),
+		schemas:  documents(func(now *serving) http.Handler { return schemas{now.contract} }),
 		grpc:     s.grpc,
-		streams:  s.contract.StreamNames(),
+		streams:  s.streamNames,
 		browser:  newRoute(map[string]http.Handler{http.MethodPost: browser}),
 		serves:   browser.Has,
 	}
 }
+
+// streamNames lists the streams as they are now.
+func (s *Server) streamNames() []string { return s.Contract().StreamNames() }
+
+func (s *Server) health() http.Handler { return admin.Health(s.Ready, s.note) }
 
 // ServeHTTP keeps foreign origins out, answers OPTIONS, and leaves the rest to the path's handler.
 func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -188,7 +194,7 @@ func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
 
 func (rs *routes) whatThereIs() string {
 	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /openapi.yaml, /openapi.json, /asyncapi.yaml, /asyncapi.json, /schemas/{stream}/{eventType}, /protos/{stream}/v1/{stream}.proto, /{gRPC service}/{method}, /healthz and /readyz, for the streams " +
-		strings.Join(rs.streams, ", ")
+		strings.Join(rs.streams(), ", ")
 }
 
 // isGRPC knows application/grpc and application/grpc+proto, but not grpc-web.

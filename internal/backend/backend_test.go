@@ -103,8 +103,8 @@ func newHouse(t *testing.T, address string, settings ...string) *house {
 			t.Fatal(err)
 		}
 		h.streams[s.Name] = stream
-		in.Add(s, stream)
-		h.Add(s)
+		in.Add(s, stream, nil)
+		h.Add(s, nil)
 	}
 	return h
 }

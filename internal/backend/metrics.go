@@ -46,7 +46,7 @@ func (m *metrics) Describe(descriptions chan<- *prometheus.Desc) { descriptions 
 
 // Collect asks each circuit when the metric is read: one that has been open long enough closes only as commands come.
 func (m *metrics) Collect(values chan<- prometheus.Metric) {
-	for name, s := range m.backends.streams {
+	for name, s := range m.backends.streams.Load().byName {
 		if s.gate == nil {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -28,17 +29,29 @@ type stream struct {
 // handlerTimeout bounds a handler in this process where the contract has no backend, and so no timeout.
 const handlerTimeout = 5 * time.Second
 
-func (b *Backends) newStream(s *contract.Stream) *stream {
+func (b *Backends) newStream(s *contract.Stream, fits ingest.Fits) *stream {
+	return b.newStreamLike(&stream{Stream: &contract.Stream{}, handlers: map[string]Handler{}}, s, fits)
+}
+
+// newStreamLike keeps the handlers of the stream as it was, and its gate where the backend is the same.
+func (b *Backends) newStreamLike(old *stream, s *contract.Stream, fits ingest.Fits) *stream {
 	st := &stream{
 		Stream:   s,
 		backends: b,
 		commands: ingest.NewCommandChecker(s),
 		events:   ingest.NewChecker(s),
-		handlers: map[string]Handler{},
+		handlers: old.handlers,
 		timeout:  handlerTimeout,
 	}
-	if s.Backend != nil {
-		st.timeout = s.Backend.Timeout
+	st.commands.Restrict(fits)
+	st.events.Restrict(fits)
+	if s.Backend == nil {
+		return st
+	}
+	st.timeout = s.Backend.Timeout
+	if was := old.Backend; was != nil && was.URL == s.Backend.URL && was.Timeout == s.Backend.Timeout && maps.Equal(was.Headers, s.Backend.Headers) {
+		st.gate = old.gate
+	} else {
 		st.gate = newGate(s, newForwarder(s, b), b.logger, b.running)
 	}
 	return st

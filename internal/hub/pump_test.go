@@ -48,7 +48,7 @@ streams:
 	}
 	h := New(Options{Logger: slog.New(slog.DiscardHandler)})
 	h.Add(c.Stream("ticks"), memlog.New(c.Stream("ticks")))
-	st, p := h.streams["ticks"], h.pumps[0]
+	st, p := h.streams.Load().byName["ticks"], h.pumps[0]
 	st.tail.begin(0)
 	sinks := make([]*sink, n)
 	for i := range n {
@@ -182,7 +182,7 @@ func TestWhoeverRestsGetsEachEventThatMatches(t *testing.T) {
 
 func TestAHeartbeatWithinThePauseOfCoalesceSkipsNothing(t *testing.T) {
 	st, p, sinks := pumped(t, 1, filter{})
-	st.contract.Coalesce = time.Hour
+	st.contract.Load().Coalesce = time.Hour
 	s := st.all[0]
 	st.append(entries(st, 1))
 	if !p.claim(s, time.Now().Add(time.Hour)) {

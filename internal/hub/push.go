@@ -59,7 +59,7 @@ func (c *Connection) Home() (stream string, err error) {
 		return c.pushStream, nil
 	}
 	for _, s := range c.subscribers {
-		name := s.stream.contract.Name
+		name := s.stream.name
 		if stream != "" && name != stream {
 			return "", nil
 		}
@@ -80,7 +80,7 @@ func (c *Connection) framing(events []*event.Event) (func(dst []byte, e *event.E
 	if c.pusher != nil {
 		only, frame = c.pushStream, c.pusher.AppendPushed
 	} else {
-		only, frame = c.subscribers[0].stream.contract.Name, c.subscribers[0].format.Event
+		only, frame = c.subscribers[0].stream.name, c.subscribers[0].format.Event
 	}
 	for _, e := range events {
 		if only != "" && e.Stream != only {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	grpcgo "google.golang.org/grpc"
@@ -30,9 +31,11 @@ type Server struct {
 	grpc     *grpcgo.Server
 	health   *health.Server
 	logger   *slog.Logger
-	draining chan struct{}      // closed by SetDraining
-	givenUp  chan struct{}      // closed by GiveUp
-	stopping chan struct{}      // closed by Stop
+	draining chan struct{} // closed by SetDraining
+	givenUp  chan struct{} // closed by GiveUp
+	stopping chan struct{} // closed by Stop
+	generic  *service
+	served   atomic.Pointer[served]
 	cut      context.Context    //nolint:containedctx // what ctx of Stop ends is not the calls: cutNow does, after it
 	cutNow   context.CancelFunc // ends what does not end by itself
 	work     sync.WaitGroup     // goroutines that may outlive the handler that started them
@@ -66,9 +69,11 @@ func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, c *contract.Contrac
 		stopping: make(chan struct{}),
 	}
 	s.cut, s.cutNow = context.WithCancel(context.Background())
+	s.generic = &service{server: s, hub: h, ingest: in, backends: b}
+	s.served.Store(&served{})
 	s.grpc = grpcgo.NewServer(
 		grpcgo.Creds(plaintext{insecure.NewCredentials()}),
-		grpcgo.ForceServerCodecV2(newCodec(messageLimit(c))),
+		grpcgo.ForceServerCodecV2(newCodec(func() int { return s.served.Load().limit })),
 		grpcgo.MaxRecvMsgSize(maxMessage),
 		grpcgo.MaxHeaderListSize(16<<10),
 		grpcgo.ConnectionTimeout(5*time.Second), // from accept to HTTP/2's preface
@@ -79,12 +84,11 @@ func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, c *contract.Contrac
 		grpcgo.StreamInterceptor(s.guardStream),
 		grpcgo.UnknownServiceHandler(s.unknown),
 	)
-	generic := &service{server: s, hub: h, ingest: in, backends: b, contract: c}
-	s.grpc.RegisterService(describe(), generic)
+	s.grpc.RegisterService(describe(), s.generic)
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	s.health.SetServingStatus(leatv1.StreamService_ServiceDesc.ServiceName, healthv1.HealthCheckResponse_SERVING)
-	s.addTyped(generic, api)
-	s.reflect(api)
+	s.Change(c, api)
+	s.reflect()
 	return s
 }
 

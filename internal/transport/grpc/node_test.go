@@ -101,8 +101,8 @@ func start(t testing.TB) *node {
 			t.Fatal(err)
 		}
 		h.Add(s, stored)
-		in.Add(s, stored)
-		backends.Add(s)
+		in.Add(s, stored, nil)
+		backends.Add(s, nil)
 	}
 	if err := backends.Handle("chat", "say", chat); err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ type dialect struct{ *typedService }
 
 // Parse reads a ConnectRequest.
 func (d dialect) Parse(message []byte) (leatv1.Operation, error) {
-	asked, err := d.of.DecodeConnect(message)
+	asked, err := d.of().DecodeConnect(message)
 	o := leatv1.Operation{Ref: []byte(asked.Ref), Stream: &d.stream}
 	switch {
 	case asked.Subscribe != nil:
@@ -48,22 +48,22 @@ func (d dialect) Parse(message []byte) (leatv1.Operation, error) {
 
 // AppendEvent appends event.
 func (d dialect) AppendEvent(dst []byte, e *event.Event) []byte {
-	return appendTyped(d.of.AppendConnectEvent)(dst, e)
+	return appendTyped(d.of().AppendConnectEvent)(dst, e)
 }
 
 // AppendPushed appends the reply that carries an event to this connection alone.
 func (d dialect) AppendPushed(dst []byte, e *event.Event) []byte {
-	return d.of.AppendReply(dst, "", e.Key.String(), e.Type.String(), e.Data)
+	return d.of().AppendReply(dst, "", e.Key.String(), e.Type.String(), e.Data)
 }
 
 // AppendSubscribed appends subscribed.
 func (d dialect) AppendSubscribed(dst, ref []byte, sub hub.Subscription, id string) []byte {
-	return d.of.AppendSubscribed(dst, string(ref), keyOf(sub), id)
+	return d.of().AppendSubscribed(dst, string(ref), keyOf(sub), id)
 }
 
 // AppendUnsubscribed appends unsubscribed.
 func (d dialect) AppendUnsubscribed(dst, ref []byte, sub hub.Subscription, id string) []byte {
-	return d.of.AppendUnsubscribed(dst, string(ref), keyOf(sub), id)
+	return d.of().AppendUnsubscribed(dst, string(ref), keyOf(sub), id)
 }
 
 func keyOf(sub hub.Subscription) *string {
@@ -76,15 +76,15 @@ func keyOf(sub hub.Subscription) *string {
 
 // AppendReply appends the reply to a command.
 func (d dialect) AppendReply(dst, ref []byte, r backend.Reply) []byte {
-	return d.of.AppendReply(dst, string(ref), "", r.Type, r.Data)
+	return d.of().AppendReply(dst, string(ref), "", r.Type, r.Data)
 }
 
 // AppendAck appends ack.
 func (d dialect) AppendAck(dst, ref []byte, r ingest.Result) []byte {
-	return d.of.AppendAck(dst, string(ref), r.ID.String(), r.Duplicate)
+	return d.of().AppendAck(dst, string(ref), r.ID.String(), r.Duplicate)
 }
 
 // AppendError appends error.
 func (d dialect) AppendError(dst []byte, o leatv1.Operation, p *problem.Error) []byte {
-	return d.of.AppendError(dst, string(o.Ref), o.Event.Type, p)
+	return d.of().AppendError(dst, string(o.Ref), o.Event.Type, p)
 }

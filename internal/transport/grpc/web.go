@@ -9,46 +9,45 @@ import (
 	"sync"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
-	"github.com/leatstream/leat/internal/typed"
 )
 
 // A Web answers calls of browsers, in the Connect protocol and in gRPC-Web, over HTTP/1.1 and HTTP/2: the server answers
 // them as gRPC, of which both are other spellings. No compression, no metadata and no GET: nothing here has a use for them.
 type Web struct {
-	server  *Server
-	methods map[string]protoreflect.MethodDescriptor // by path
+	server *Server
 
 	mu      sync.Mutex                  // guards formats
 	formats map[*hub.Format]*hub.Format // the same events in JSON
 }
 
 // Web gives the handler for browsers, of all services that the server has.
-func (s *Server) Web(api *typed.API) *Web {
-	w := &Web{server: s, methods: map[string]protoreflect.MethodDescriptor{}, formats: map[*hub.Format]*hub.Format{}}
-	known := descriptors{api.Files(), protoregistry.GlobalFiles}
-	for name := range s.grpc.GetServiceInfo() {
-		found, err := known.FindDescriptorByName(protoreflect.FullName(name))
-		service, ok := found.(protoreflect.ServiceDescriptor)
-		if err != nil || !ok {
-			panic(fmt.Sprintf("service %s has no descriptor (%v), and reflection shows them all", name, err))
-		}
-		methods := service.Methods()
-		for i := range methods.Len() {
-			w.methods["/"+name+"/"+string(methods.Get(i).Name())] = methods.Get(i)
-		}
-	}
-	return w
-}
+func (s *Server) Web() *Web { return &Web{server: s, formats: map[*hub.Format]*hub.Format{}} }
 
 // Has tells whether there is a service of that name.
 func (w *Web) Has(service string) bool {
-	_, ok := w.server.grpc.GetServiceInfo()[service]
+	_, ok := w.server.GetServiceInfo()[service]
 	return ok
+}
+
+// method describes what is at a path, as the contract has it now; nil where there is nothing.
+func (w *Web) method(path string) protoreflect.MethodDescriptor {
+	service, method, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if t := w.server.served.Load().typed[service]; t != nil {
+		return t.of().Descriptor.Methods().ByName(protoreflect.Name(method))
+	}
+	if !w.Has(service) {
+		return nil
+	}
+	found, err := descriptors{w.server}.FindDescriptorByName(protoreflect.FullName(service))
+	described, ok := found.(protoreflect.ServiceDescriptor)
+	if err != nil || !ok {
+		panic(fmt.Sprintf("service %s has no descriptor (%v), and reflection shows them all", service, err))
+	}
+	return described.Methods().ByName(protoreflect.Name(method))
 }
 
 // A protocol is how a call spells what gRPC says.
@@ -67,7 +66,8 @@ type webCall struct {
 	protocol protocol
 	json     bool                          // the messages are JSON, else protobuf
 	method   protoreflect.MethodDescriptor // nil where there is none
-	framed   bool                          // what the handler sends is JSON already; set before it sends anything
+	path     string
+	framed   bool // what the handler sends is JSON already; set before it sends anything
 }
 
 // webCallKey is the call's in its context.
@@ -105,7 +105,7 @@ func (w *Web) accept(r *http.Request) (*webCall, error) {
 	given := r.Header.Get("Content-Type")
 	mediaType, _, err := mime.ParseMediaType(given)
 	kind, codec, _ := strings.Cut(strings.TrimPrefix(mediaType, "application/"), "+")
-	call := &webCall{web: w, method: w.methods[r.URL.Path]}
+	call := &webCall{web: w, method: w.method(r.URL.Path), path: r.URL.Path}
 	switch kind {
 	case "json", "proto":
 		call.protocol, codec = connectUnary, kind+codec // which has no suffix
@@ -171,7 +171,7 @@ func inJSON(ctx context.Context, format *hub.Format) *hub.Format {
 	call.web.mu.Lock()
 	defer call.web.mu.Unlock()
 	if call.web.formats[format] == nil {
-		call.web.formats[format] = jsonFormat(format, call.method.Output())
+		call.web.formats[format] = jsonFormat(format, func() protoreflect.MessageDescriptor { return call.web.method(call.path).Output() })
 	}
 	return call.web.formats[format]
 }

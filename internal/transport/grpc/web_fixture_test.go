@@ -12,9 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/leatstream/leat/contract"
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
-	"github.com/leatstream/leat/internal/typed"
 )
 
 // A browser is connect-go, which speaks as browsers do: in one of two protocols, with one of two codecs, over one of two
@@ -29,16 +27,8 @@ type browser struct {
 // front serves the node to browsers.
 func front(t *testing.T, n *node) string {
 	t.Helper()
-	c, err := contract.Parse("leat.yaml", []byte(contractText))
-	if err != nil {
-		t.Fatal(err)
-	}
-	api, err := typed.Build(c, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	l := listen(t)
-	server := &http.Server{Handler: n.server.Web(api), Protocols: new(http.Protocols)}
+	server := &http.Server{Handler: n.server.Web(), Protocols: new(http.Protocols)}
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetUnencryptedHTTP2(true)
 	served := make(chan error, 1)

@@ -31,7 +31,7 @@ func FuzzAConnectStreamHasAnEnd(f *testing.F) {
 		f.Fatal(err)
 	}
 	// No hub: each use of one panics, which ends the call as any error does.
-	web := grpc.New(nil, nil, nil, c, api, slog.New(slog.DiscardHandler)).Web(api)
+	web := grpc.New(nil, nil, nil, c, api, slog.New(slog.DiscardHandler)).Web()
 	f.Fuzz(func(t *testing.T, codec, compression, timeout string, body []byte) {
 		for _, method := range []string{"Subscribe", "PublishStream"} {
 			r := httptest.NewRequest(http.MethodPost, "/leat.v1.StreamService/"+method, bytes.NewReader(body))

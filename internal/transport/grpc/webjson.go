@@ -19,10 +19,12 @@ import (
 )
 
 // jsonFormat is format with its messages in JSON.
-func jsonFormat(format *hub.Format, message protoreflect.MessageDescriptor) *hub.Format {
+func jsonFormat(format *hub.Format, current func() protoreflect.MessageDescriptor) *hub.Format {
 	in := func(encode func([]byte, *event.Event) []byte) func([]byte, *event.Event) []byte {
 		return func(dst []byte, e *event.Event) []byte {
-			text, err := toJSON(encode(nil, e), message)
+			text := encode(nil, e)
+			message := current() // not before: what is encoded may need it
+			text, err := toJSON(text, message)
 			if err != nil {
 				text, err = compactJSON(untyped(message, e, err))
 			}

@@ -76,8 +76,8 @@ func serve(t testing.TB) server {
 			t.Fatal(err)
 		}
 		s.hub.Add(declared, stream)
-		s.ingest.Add(declared, stream)
-		s.backends.Add(declared)
+		s.ingest.Add(declared, stream, nil)
+		s.backends.Add(declared, nil)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error)

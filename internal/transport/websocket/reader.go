@@ -104,8 +104,8 @@ func (r *reader) message() ([]byte, error) {
 		if h.OpCode == ws.OpBinary {
 			return nil, &closeError{code: ws.StatusUnsupportedData, reason: "a binary message, where JSON text is due"}
 		}
-		if h.Length > int64(r.client.handler.maxMessage-len(text.bytes)) {
-			return nil, &closeError{code: ws.StatusMessageTooBig, reason: fmt.Sprintf("a message may have %d bytes", r.client.handler.maxMessage)}
+		if h.Length > r.client.handler.maxMessage.Load()-int64(len(text.bytes)) {
+			return nil, &closeError{code: ws.StatusMessageTooBig, reason: fmt.Sprintf("a message may have %d bytes", r.client.handler.maxMessage.Load())}
 		}
 		if err := text.read(in, h); err != nil {
 			return nil, err
