@@ -27,6 +27,7 @@ type Reloader struct {
 	Logger *slog.Logger
 
 	files   []string // that the contract was last read from, or was to be
+	known   []byte   // the digest of what was read from them
 	watcher *fsnotify.Watcher
 }
 
@@ -48,7 +49,8 @@ func (r *Reloader) Run(ctx context.Context, server *leat.Server) error {
 	} else {
 		r.Logger.Warn("the contract's file is not watched: send SIGHUP when it has changed", "error", err)
 	}
-	known := r.begin(ctx, server)
+	r.begin(ctx, server)
+	// What changes while the files are read, or before they are watched, is seen when it fires.
 	quiet := time.NewTimer(settled)
 	defer quiet.Stop()
 	for {
@@ -64,34 +66,28 @@ func (r *Reloader) Run(ctx context.Context, server *leat.Server) error {
 			continue
 		case <-hangups:
 		case <-quiet.C:
-			if bytes.Equal(r.digest(), known) {
+			if bytes.Equal(r.digest(os.ReadFile), r.known) {
 				continue
 			}
 		}
-		known = r.reload(ctx, server)
+		r.reload(ctx, server)
+		quiet.Reset(settled)
 	}
 }
 
 // begin finds the files, and reloads if one has changed since the server has begun.
-func (r *Reloader) begin(ctx context.Context, server *leat.Server) []byte {
+func (r *Reloader) begin(ctx context.Context, server *leat.Server) {
 	c, err := r.load()
-	known := r.digest()
 	r.watch()
 	if err != nil || len(contract.Compare(server.Contract(), c).List) > 0 {
-		return r.reload(ctx, server)
+		r.reload(ctx, server)
 	}
-	return known
 }
 
-// reload gives the digest of what it has read: what is written meanwhile is another change.
-func (r *Reloader) reload(ctx context.Context, server *leat.Server) []byte {
+func (r *Reloader) reload(ctx context.Context, server *leat.Server) {
 	before := server.Contract()
-	known := r.digest()
 	err := server.Reload(ctx, r.load)
-	if now := r.digest(); !bytes.Equal(now, known) { // it refers to other files than before
-		known = now
-		r.watch()
-	}
+	r.watch()
 	wrong, located := errors.AsType[contract.Errors](err)
 	switch {
 	case err == nil:
@@ -104,20 +100,34 @@ func (r *Reloader) reload(ctx context.Context, server *leat.Server) []byte {
 	default:
 		r.Logger.Error("the contract has changed and is not served, the one before is", "contract", r.File, "error", err)
 	}
-	return known
 }
 
-// load reads the contract, and notes from where.
+// load reads the contract, and notes from where, and what was there.
 func (r *Reloader) load() (*contract.Contract, error) {
 	r.files = []string{typed.LockFile(r.File)}
+	found := map[string]read{}
+	_, _ = find(found, r.files[0]) // it is read after the contract, and may be missing
 	c, err := contract.LoadWith(r.File, func(path string) ([]byte, error) {
 		r.files = append(r.files, path)
-		return os.ReadFile(path)
+		return find(found, path)
 	})
+	r.known = r.digest(func(path string) ([]byte, error) { return found[path].text, found[path].err })
 	if err == nil {
 		err = r.Check(c)
 	}
 	return c, err
+}
+
+// read is what was read from a file.
+type read struct {
+	text []byte
+	err  error
+}
+
+func find(found map[string]read, path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	found[path] = read{text, err}
+	return text, err
 }
 
 // watch watches the folders: a ConfigMap swaps links, and an editor files, which no watch of a file survives. Of a folder
@@ -143,10 +153,10 @@ func exists(path string) bool {
 }
 
 // digest changes with the files, and with which there are.
-func (r *Reloader) digest() []byte {
+func (r *Reloader) digest(read func(string) ([]byte, error)) []byte {
 	sum := sha256.New()
 	for _, file := range r.files {
-		text, err := os.ReadFile(file)
+		text, err := read(file)
 		fmt.Fprintf(sum, "%s %d %t\n", file, len(text), err == nil)
 		sum.Write(text)
 	}
