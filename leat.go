@@ -107,7 +107,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 		first.logs[declared.Name] = streams[i]
 	}
 	s.apply(&serving{contract: &contract.Contract{}}, first)
-	s.admin = admin.New(registry, s.health(), admin.NewConnections(s.hub, s.ingest, s.streamNames), rule)
+	s.admin = admin.New(registry, admin.Health(s.Ready, s.note), admin.NewConnections(s.hub, s.ingest, s.streamNames), rule)
 	s.public = s.routes(rule)
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -211,6 +211,8 @@ func (s *Server) closeOnce() error {
 	if err := s.Drain(ctx, 0); err != nil {
 		s.logger.Warn("closing with clients that took no goodbye", "error", err)
 	}
+	s.reloading.Lock()   // one that is under way ends, and no other begins
+	s.reloading.Unlock() //nolint:staticcheck // see above
 	s.backends.Drain(ctx)
 	answered, cancel := context.WithTimeout(context.Background(), answerPatience)
 	defer cancel()

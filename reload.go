@@ -42,6 +42,11 @@ func (s *Server) Contract() *contract.Contract { return s.serving.Load().contrac
 func (s *Server) Reload(ctx context.Context, load func() (*contract.Contract, error)) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
+	select {
+	case <-s.hub.Draining():
+		return problem.New(problem.Draining, "this node is shutting down, and serves no other contract")
+	default:
+	}
 	before := s.serving.Load()
 	c, err := load()
 	if err == nil {
@@ -200,10 +205,12 @@ func (s *Server) apply(before, after *serving) {
 	}
 }
 
-// note is what /readyz says beside that the server is ready.
+const notServed = "the contract was changed and is not served, the one before is"
+
+// note is what /readyz says on the admin listener beside that the server is ready.
 func (s *Server) note() string {
 	if err := s.serving.Load().refused; err != nil {
-		return "the contract was changed and is not served, the one before is: " + err.Error()
+		return notServed + ": " + err.Error()
 	}
 	return ""
 }

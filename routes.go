@@ -87,7 +87,15 @@ func (s *Server) routes(rule origin.Rule) http.Handler {
 // streamNames lists the streams as they are now.
 func (s *Server) streamNames() []string { return s.Contract().StreamNames() }
 
-func (s *Server) health() http.Handler { return admin.Health(s.Ready, s.note) }
+// health is of the public listener, whose callers are told no more than that there is something to know.
+func (s *Server) health() http.Handler {
+	return admin.Health(s.Ready, func() string {
+		if s.serving.Load().refused == nil {
+			return ""
+		}
+		return notServed
+	})
+}
 
 // ServeHTTP keeps foreign origins out, answers OPTIONS, and leaves the rest to the path's handler.
 func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Changes is all that differs between two versions of a contract.
@@ -131,11 +132,11 @@ func (c *Contract) placeOf(path []string) place {
 	if c.root == nil {
 		return place{file: c.File}
 	}
-	pointer := ""
+	var pointer strings.Builder
 	for _, name := range path {
-		pointer += "/" + escape.Replace(name)
+		pointer.WriteString("/" + escape.Replace(name))
 	}
-	found, _ := c.root.find(pointer)
+	found, _ := c.root.find(pointer.String())
 	return found.at
 }
 
