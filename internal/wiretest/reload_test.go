@@ -208,3 +208,68 @@ func TestRetentionAndBackendChangeWithTheContract(t *testing.T) {
 		t.Errorf("got %v, want leat.live behind the three events that are kept", e)
 	}
 }
+
+func TestACommandUnderWayIsAnsweredByTheBackendThatHasIt(t *testing.T) {
+	t.Parallel()
+	asked, release := make(chan struct{}), make(chan struct{})
+	first := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-release
+		fmt.Fprint(w, `{"reply":[{"type":"shipped","data":{"id":"first"}}]}`)
+	}))
+	t.Cleanup(first.Close)
+	second := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"reply":[{"type":"shipped","data":{"id":"second"}}]}`)
+	}))
+	t.Cleanup(second.Close)
+	with := func(url string) string {
+		return strings.Replace(before, "orders:", "orders:\n    commands: { ask: { schema: {} } }\n    backend: { url: "+url+" }", 1)
+	}
+	s := wiretest.Start(t, with(first.URL))
+	answered := make(chan string)
+	ask := func() {
+		_, text := s.Post("/commands/orders", "application/json", `{"type":"ask","data":1}`)
+		answered <- text
+	}
+	go ask()
+	<-asked
+	if err := s.Reload(with(second.URL)); err != nil {
+		t.Fatal(err)
+	}
+	go ask()
+	if got := <-answered; !strings.Contains(got, "second") {
+		t.Errorf("a command after the change was answered with %s", got)
+	}
+	close(release)
+	if got := <-answered; !strings.Contains(got, "first") {
+		t.Errorf("a command before the change was answered with %s", got)
+	}
+}
+
+func TestABackendIsToldOfConnectionsFromTheChangeOn(t *testing.T) {
+	t.Parallel()
+	told := make(chan string, 10)
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		told <- r.Header.Get("Ce-Type")
+		fmt.Fprint(w, `{}`)
+	}))
+	t.Cleanup(backend.Close)
+	s := wiretest.Start(t, fmt.Sprintf(chatContract, backend.URL, false))
+	w := wiretest.Wires()[0]
+	early := w.Open(t, s, wiretest.Subscription{Stream: "chat"})
+	if err := s.Reload(fmt.Sprintf(chatContract, backend.URL, true)); err != nil {
+		t.Fatal(err)
+	}
+	early.Close()
+	late := w.Open(t, s, wiretest.Subscription{Stream: "chat"})
+	if got := <-told; got != "leat.connected" {
+		t.Errorf("first it was told %s", got)
+	}
+	if err := s.Reload(fmt.Sprintf(chatContract, backend.URL, false)); err != nil {
+		t.Fatal(err)
+	}
+	late.Close()
+	if got := <-told; got != "leat.disconnected" {
+		t.Errorf("of a connection that it was told of, it was told %s next", got)
+	}
+}
