@@ -1,8 +1,10 @@
 package wiretest_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -271,5 +273,79 @@ func TestABackendIsToldOfConnectionsFromTheChangeOn(t *testing.T) {
 	late.Close()
 	if got := <-told; got != "leat.disconnected" {
 		t.Errorf("of a connection that it was told of, it was told %s next", got)
+	}
+}
+
+func TestDocumentsTellTheContractThatIsServed(t *testing.T) {
+	t.Parallel()
+	s := wiretest.Start(t, before)
+	get := func(path string) string {
+		response, err := http.Get(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != http.StatusOK {
+			return ""
+		}
+		return string(text)
+	}
+	paths := []string{"/openapi.json", "/asyncapi.yaml", "/protos/orders/v1/orders.proto", "/schemas/orders/found"}
+	for _, path := range paths {
+		if strings.Contains(strings.ToLower(get(path)), "found") {
+			t.Fatalf("%s has an event type that is to come", path)
+		}
+	}
+	if err := s.Reload(after); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		if !strings.Contains(strings.ToLower(get(path)), "found") {
+			t.Errorf("%s has no event type found", path)
+		}
+	}
+}
+
+// A browser that reads JSON was generated from nothing: it gets what is new too.
+func TestABrowsersConnectionGetsWhatIsNewInJSON(t *testing.T) {
+	t.Parallel()
+	s := wiretest.Start(t, before)
+	request, err := http.NewRequestWithContext(wiretest.Context(t), http.MethodPost, s.URL+"/orders.v1.OrdersService/Subscribe",
+		strings.NewReader("\x00\x00\x00\x00\x02{}")) // a flag, a length of four bytes, and the message
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/connect+json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	next := func() string {
+		head := make([]byte, 5)
+		if _, err := io.ReadFull(response.Body, head); err != nil {
+			t.Fatal(err)
+		}
+		text := make([]byte, binary.BigEndian.Uint32(head[1:]))
+		if _, err := io.ReadFull(response.Body, text); err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	s.Publish("orders", "shipped", `{"id":"a"}`)
+	if got := next(); !strings.Contains(got, `"id":"a"`) {
+		t.Fatal(got)
+	}
+	if err := s.Reload(after); err != nil {
+		t.Fatal(err)
+	}
+	s.Publish("orders", "found", `{"pad":"x"}`)
+	s.Publish("orders", "shipped", `{"id":"b","by":"me"}`)
+	if got := next(); !strings.Contains(got, `"found":{"pad":"x"}`) {
+		t.Errorf("a new event type came as %s", got)
+	}
+	if got := next(); !strings.Contains(got, `"by":"me"`) {
+		t.Errorf("a new member came as %s", got)
 	}
 }
