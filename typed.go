@@ -35,7 +35,7 @@ func typedAPI(c *contract.Contract, logger *slog.Logger) (*typed.Lock, *typed.AP
 }
 
 func exists(file string) bool {
-	_, err := os.Stat(file)
+	_, err := os.Stat(file) //nolint:gosec // the contract, which is beside
 	return err == nil
 }
 
