@@ -54,7 +54,7 @@ func newServeCommand() *cobra.Command {
 			}
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
-			reloader := &node.Reloader{File: c.File, Check: handled, Logger: logger}
+			reloader := &node.Reloader{File: contractFile(args), Read: readAgain, Logger: logger}
 			n := &node.Node{Settings: loaded.Settings, Contract: c, Logger: logger, Output: cmd.OutOrStdout(),
 				Workers: []func(context.Context, *leat.Server) error{reloader.Run}}
 			return n.Run(ctx)
@@ -62,6 +62,16 @@ func newServeCommand() *cobra.Command {
 	}
 	node.AddFlags(cmd.Flags(), nil)
 	return cmd
+}
+
+// readAgain reads a contract, or a document that can be made one, as it was read at the start, where it was told what of a
+// document is left out.
+func readAgain(file string, read func(path string) ([]byte, error)) (*contract.Contract, error) {
+	c, _, err := readWith(file, read)
+	if err == nil {
+		err = handled(c)
+	}
+	return c, err
 }
 
 // untilSignal gives a context that ends with Ctrl-C or SIGTERM. From then on signals have their usual effect again, so

@@ -22,8 +22,9 @@ import (
 
 // A Reloader has a server serve its contract's file as it changes.
 type Reloader struct {
-	File   string
-	Check  func(*contract.Contract) error // says what of it cannot be served
+	File string
+	// Read makes the contract of the file, and of those that it refers to, and says what of it cannot be served.
+	Read   func(file string, read func(path string) ([]byte, error)) (*contract.Contract, error)
 	Logger *slog.Logger
 
 	files   []string // that the contract was last read from, or was to be
@@ -107,14 +108,11 @@ func (r *Reloader) load() (*contract.Contract, error) {
 	r.files = []string{typed.LockFile(r.File)}
 	found := map[string]read{}
 	_, _ = find(found, r.files[0]) // it is read after the contract, and may be missing
-	c, err := contract.LoadWith(r.File, func(path string) ([]byte, error) {
+	c, err := r.Read(r.File, func(path string) ([]byte, error) {
 		r.files = append(r.files, path)
 		return find(found, path)
 	})
 	r.known = r.digest(func(path string) ([]byte, error) { return found[path].text, found[path].err })
-	if err == nil {
-		err = r.Check(c)
-	}
 	return c, err
 }
 
