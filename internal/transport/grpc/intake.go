@@ -66,7 +66,7 @@ func (i *intake) follow(p []byte) {
 			}
 			i.left = binary.BigEndian.Uint32(i.head[1:])
 		}
-		n := min(uint32(len(p)), i.left) //nolint:gosec // a read has no more
+		n := min(uint32(len(p)), i.left)
 		i.left -= n
 		p = p[n:]
 		if i.left == 0 {

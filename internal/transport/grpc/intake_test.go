@@ -26,7 +26,7 @@ func (e *endless) Read(p []byte) (int, error) {
 func (e *endless) Close() error { return nil }
 
 func messageOf(size int) []byte {
-	return append(binary.BigEndian.AppendUint32([]byte{0}, uint32(size)), make([]byte, size)...) //nolint:gosec // small
+	return append(binary.BigEndian.AppendUint32([]byte{0}, uint32(size)), make([]byte, size)...)
 }
 
 func TestAnUploadIsReadNoFasterThanItIsTaken(t *testing.T) {
