@@ -86,12 +86,8 @@ func (o *openAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ingest.Refuse(w, r, problem.From(err))
 		return
 	}
-	mediaType := "application/yaml" // RFC 9512
-	if key.json {
-		mediaType = "application/json"
-	}
 	w.Header().Add("Vary", "X-Forwarded-Proto")
-	serveDocument(w, r, mediaType, bytes.Replace(text, []byte(placeholder), []byte(ownAddress(r)), 1))
+	serveDocument(w, r, mediaTypeOf(key.json), bytes.Replace(text, []byte(placeholder), []byte(ownAddress(r)), 1))
 }
 
 // openAPIVersion reads the only parameter that there is.
@@ -131,6 +127,54 @@ func (o *openAPI) document(key openAPIKey) ([]byte, error) {
 		o.made[key] = text
 	}
 	return text, err
+}
+
+// asyncAPI serves the AsyncAPI document: /asyncapi.yaml and /asyncapi.json.
+type asyncAPI struct {
+	contract *contract.Contract
+
+	mu      sync.Mutex // guards the fields below; held while a document is made
+	address string     // of the server, in what was made last
+	made    map[bool][]byte
+}
+
+func (a *asyncAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	asJSON := strings.HasSuffix(r.URL.Path, ".json")
+	text, err := a.document(ownAddress(r), asJSON)
+	if err != nil {
+		ingest.Refuse(w, r, problem.From(err))
+		return
+	}
+	w.Header().Add("Vary", "X-Forwarded-Proto")
+	serveDocument(w, r, mediaTypeOf(asJSON), text)
+}
+
+// document makes a document when it is asked for first, or by another address: host and path stand apart in it.
+func (a *asyncAPI) document(address string, asJSON bool) ([]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if address != a.address {
+		a.address, a.made = address, map[bool][]byte{}
+	}
+	if text := a.made[asJSON]; text != nil {
+		return text, nil
+	}
+	encode := document.YAML
+	if asJSON {
+		encode = document.JSON
+	}
+	text, err := encode(document.AsyncAPI(a.contract, address))
+	if err == nil {
+		a.made[asJSON] = text
+	}
+	return text, err
+}
+
+func mediaTypeOf(asJSON bool) string {
+	if asJSON {
+		return "application/json"
+	}
+	return "application/yaml" // RFC 9512
 }
 
 // schemas serves the schema of each event type and command: /schemas/{stream}/{type}.

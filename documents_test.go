@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
-
 )
 
 // fetch asks for a document; headers are names and values in turn.
@@ -43,6 +42,8 @@ func TestDocumentsAreServed(t *testing.T) {
 		"/openapi.yaml":                            {"application/yaml", "openapi: \"3.1.0\"\n"},
 		"/openapi.yaml?version=3.0":                {"application/yaml", "openapi: \"3.0.3\"\n"},
 		"/openapi.json?version=3.2&_=1":            {"application/json", "{\n  \"openapi\": \"3.2.0\",\n"},
+		"/asyncapi.yaml":                           {"application/yaml", "asyncapi: \"3.1.0\"\n"},
+		"/asyncapi.json":                           {"application/json", "{\n  \"asyncapi\": \"3.1.0\",\n"},
 		"/schemas/orders/order.shipped":            {"application/schema+json", "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"$id\": \"" + front.URL + "/schemas/orders/order.shipped\",\n"},
 		"/schemas/rooms/say":                       {"application/schema+json", "{\n  \"$schema\""},
 		"/protos/orders/v1/orders.proto":           {"text/plain; charset=utf-8", "syntax = "},
@@ -126,4 +127,3 @@ func TestDocumentsNameTheServerAsItWasAsked(t *testing.T) {
 		}
 	}
 }
-

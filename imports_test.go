@@ -35,6 +35,7 @@ var floors = map[string]int{
 	"internal/typed":               2,
 	"internal/document":            2,
 	"internal/transport/socket":    3,
+	"internal/transport/farewell":  3,
 	"internal/transport/sse":       3,
 	"internal/transport/websocket": 3,
 	"internal/transport/grpc":      3,

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leatstream/leat/contract"
@@ -24,13 +25,13 @@ import (
 	"github.com/leatstream/leat/internal/origin"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/leatstream/leat/internal/transport/grpc"
+	"github.com/leatstream/leat/internal/transport/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
 // A Server serves one contract. It has no listener of its own: mount Handler, and give ServeGRPC one.
 type Server struct {
-	contract *contract.Contract
 	logger   *slog.Logger
 	registry *prometheus.Registry
 	log      *eventlog.Log
@@ -38,11 +39,16 @@ type Server struct {
 	ingest   *ingest.Ingest
 	backends *backend.Backends
 	grpc     *grpc.Server
+	sockets  *websocket.Handler
+	reloads  *prometheus.CounterVec
+	serving  atomic.Pointer[serving]
 	public   http.Handler
 	admin    http.Handler
 	stop     context.CancelFunc // ends the hub
 	stopped  chan error         // the hub has ended
 	close    func() error       // closeOnce, once
+
+	reloading sync.Mutex // held for a reload; taken before all others
 }
 
 // Open starts the event log and makes a server of the contract. ctx bounds the opening alone. Everything that Open
@@ -69,7 +75,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 	if missing := c.NotBuilt(); len(missing) > 0 {
 		return nil, contract.Errors(missing)
 	}
-	api, err := typedAPI(c, o.logger)
+	lock, api, err := typedAPI(c, o.logger)
 	if err != nil {
 		return nil, err
 	}
@@ -80,44 +86,44 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 		return nil, err
 	}
 	s := &Server{
-		contract: c,
 		logger:   o.logger,
 		registry: registry,
 		log:      log,
 		ingest:   ingest.New(o.logger, registry),
+		reloads:  newReloads(registry),
 		stopped:  make(chan error, 1),
 	}
 	s.backends = backend.New(backend.Options{Ingest: s.ingest, Logger: o.logger, Registry: registry})
-	s.hub = hub.New(hub.Options{Logger: o.logger, Registry: registry, TailEvents: o.tailEvents, Joined: s.joined(c)})
+	s.hub = hub.New(hub.Options{Logger: o.logger, Registry: registry, TailEvents: o.tailEvents, Joined: s.joined})
 	s.close = sync.OnceValue(s.closeOnce)
 	streams, err := log.Streams(ctx, c.Streams)
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	for i, declared := range c.Streams {
-		s.hub.Add(declared, streams[i])
-		s.ingest.Add(declared, streams[i])
-		s.backends.Add(declared)
-	}
-	s.offerTyped(api)
 	s.grpc = grpc.New(s.hub, s.ingest, s.backends, c, api, o.logger)
-	s.admin = admin.New(registry, s.Ready, admin.NewConnections(s.hub, s.ingest, c.StreamNames()))
-	s.public = s.routes(rule, api)
+	s.sockets = websocket.New(c, s.hub, s.ingest, s.backends, o.logger)
+	first := newServing(c, lock, api)
+	for i, declared := range c.Streams {
+		first.logs[declared.Name] = streams[i]
+	}
+	s.apply(&serving{contract: &contract.Contract{}}, first)
+	s.admin = admin.New(registry, admin.Health(s.Ready, s.note), admin.NewConnections(s.hub, s.ingest, s.streamNames), rule)
+	s.public = s.routes(rule)
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go func() { s.stopped <- s.hub.Run(run) }()
 	return s, nil
 }
 
-// Handler is all of the public listener: subscribing, publishing, health, and gRPC where the request is HTTP/2
-// (for h2c, the http.Server needs Protocols with UnencryptedHTTP2). A middleware's http.ResponseWriter around it needs
+// Handler is all of the public listener: subscribing, publishing, health, Connect and gRPC-Web, and gRPC where the
+// request is HTTP/2 (for h2c, the http.Server needs Protocols with UnencryptedHTTP2). A middleware's http.ResponseWriter around it needs
 // Unwrap() http.ResponseWriter, or Flush and Hijack. It refuses paths with ".", ".." and empty segments; an
 // http.ServeMux before it redirects them instead, to another room or stream, so mount it without one where clients
 // are not to be trusted to encode their keys.
 func (s *Server) Handler() http.Handler { return s.public }
 
 // AdminHandler is the admin listener: metrics, profiles, health, and the connections, which it can end and push events
-// to. It is not for the public.
+// to. It is not for the public; pages of other origins, but for those that WithOrigins names, can change nothing.
 func (s *Server) AdminHandler() http.Handler { return s.admin }
 
 // ServeGRPC serves the gRPC services on a listener of their own, at half the cost per message, until Close.
@@ -184,6 +190,7 @@ func (s *Server) Ready(ctx context.Context) error {
 // ends. From now on Ready fails and new subscriptions are sent elsewhere.
 func (s *Server) Drain(ctx context.Context, over time.Duration) error {
 	s.grpc.SetDraining()
+	defer time.AfterFunc(over, s.grpc.GiveUp).Stop()
 	return s.hub.Drain(ctx, over)
 }
 
@@ -204,6 +211,8 @@ func (s *Server) closeOnce() error {
 	if err := s.Drain(ctx, 0); err != nil {
 		s.logger.Warn("closing with clients that took no goodbye", "error", err)
 	}
+	s.reloading.Lock()   // one that is under way ends, and no other begins
+	s.reloading.Unlock() //nolint:staticcheck // see above
 	s.backends.Drain(ctx)
 	answered, cancel := context.WithTimeout(context.Background(), answerPatience)
 	defer cancel()

@@ -1,7 +1,6 @@
 package leat
 
 import (
-	"slices"
 	"time"
 
 	"github.com/leatstream/leat/contract"
@@ -10,24 +9,19 @@ import (
 	"github.com/leatstream/leat/internal/hub"
 )
 
-// joined has backends told of connections, as hub.Options.Joined; nil where no backend wants to know.
-func (s *Server) joined(c *contract.Contract) func(*hub.Connection, string, event.Key) func() {
-	if !slices.ContainsFunc(c.Streams, func(s *contract.Stream) bool { return s.Backend != nil && s.Backend.Lifecycle }) {
+// joined has backends told of connections, as hub.Options.Joined.
+func (s *Server) joined(c *hub.Connection, stream string, key event.Key) func() {
+	if !s.backends.IsTold(stream) {
 		return nil
 	}
-	return func(c *hub.Connection, stream string, key event.Key) func() {
-		if !s.backends.IsTold(stream) {
-			return nil
-		}
-		conn := backend.Conn{ID: c.ID(), Stream: stream, Source: sourceOf(c, stream)}
-		if !key.IsZero() {
-			text := key.String()
-			conn.Key = &text
-		}
-		conn.Reply = func(replies []backend.Reply) { s.greet(c, stream, key, replies) }
-		s.backends.Connected(conn)
-		return func() { s.backends.Disconnected(conn) }
+	conn := backend.Conn{ID: c.ID(), Stream: stream, Source: sourceOf(c, stream)}
+	if !key.IsZero() {
+		text := key.String()
+		conn.Key = &text
 	}
+	conn.Reply = func(replies []backend.Reply) { s.greet(c, stream, key, replies) }
+	s.backends.Connected(conn)
+	return func() { s.backends.Disconnected(conn) }
 }
 
 // sourceOf is the route by which a connection has subscribed to a stream.

@@ -2,6 +2,7 @@ package leat_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -78,5 +79,58 @@ func TestAnOriginThatIsNoneIsAnError(t *testing.T) {
 func TestOpenWithoutAContractIsAnError(t *testing.T) {
 	if _, err := leat.Open(context.Background(), nil); err == nil || !strings.Contains(err.Error(), "contract.Load") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The admin listener can be on loopback where the public one is not, so what counts is where the request has come in.
+func TestWhoMayAdministrateIsKnownByOrigin(t *testing.T) {
+	loopback, lan := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8081}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 8081}
+	named := []leat.Option{leat.WithOrigins("https://console.example.com")}
+	for name, tt := range map[string]struct {
+		options      []leat.Option
+		at           net.Addr
+		host, origin string
+		trusted      bool
+	}{
+		"no page":                          {nil, loopback, "127.0.0.1:8081", "", true},
+		"localhost":                        {nil, loopback, "127.0.0.1:8081", "http://localhost:8081", true},
+		"rebound":                          {nil, loopback, "evil.example:8081", "http://evil.example:8081", false},
+		"another's":                        {nil, loopback, "127.0.0.1:8081", "https://evil.example", false},
+		"no origin to tell":                {nil, loopback, "127.0.0.1:8081", "null", false},
+		"named":                            {named, loopback, "console.example.com", "https://console.example.com", true},
+		"its own, off loopback":            {nil, lan, "leat.internal:8081", "http://leat.internal:8081", true},
+		"another's, off loopback":          {nil, lan, "leat.internal:8081", "http://leat.internal:8080", false},
+		"localhost, off loopback":          {nil, lan, "leat.internal:8081", "http://localhost", false},
+		"where the stream is for all":      {[]leat.Option{leat.WithOrigins("*")}, loopback, "127.0.0.1:8081", "https://evil.example", false},
+		"public alone is on loopback":      {[]leat.Option{leat.WithLoopback()}, lan, "leat.internal:8081", "http://leat.internal:8081", true},
+		"a socket that is not of TCP":      {[]leat.Option{leat.WithLoopback()}, &net.UnixAddr{}, "x", "http://x", false},
+		"a socket of nothing that listens": {nil, nil, "x", "http://x", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, _ := newHouse(t, tt.options...)
+			for _, method := range []string{http.MethodDelete, http.MethodPost, http.MethodGet} {
+				path := "/connections/none-1"
+				if method == http.MethodPost {
+					path += "/events"
+				}
+				request := httptest.NewRequest(method, "http://"+tt.host+path, strings.NewReader(`{}`))
+				if tt.at != nil {
+					request = request.WithContext(context.WithValue(request.Context(), http.LocalAddrContextKey, tt.at))
+				}
+				request.Header.Set("Content-Type", "application/json")
+				if tt.origin != "" {
+					request.Header.Set("Origin", tt.origin)
+				}
+				answer := httptest.NewRecorder()
+				server.AdminHandler().ServeHTTP(answer, request)
+				want := http.StatusNotFound // there is no such connection
+				if !tt.trusted && method != http.MethodGet {
+					want = http.StatusForbidden
+				}
+				if answer.Code != want || answer.Header().Get("Access-Control-Allow-Origin") != "" {
+					t.Errorf("%s: got %d %s, want %d", method, answer.Code, answer.Body, want)
+				}
+			}
+		})
 	}
 }

@@ -12,8 +12,6 @@ import (
 	"github.com/leatstream/leat/internal/origin"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/leatstream/leat/internal/transport/sse"
-	"github.com/leatstream/leat/internal/transport/websocket"
-	"github.com/leatstream/leat/internal/typed"
 )
 
 // routes is the public listener (wire reference, "Routes"). It is no http.ServeMux, because that answers a path with
@@ -27,9 +25,11 @@ type routes struct {
 	health  route
 	nothing route // for every other path
 	grpc    http.Handler
-	streams []string
+	browser route // the gRPC services, for browsers
+	serves  func(service string) bool
+	streams func() []string
 	// documents
-	openAPI, protos, schemas, docs route
+	openAPI, asyncAPI, protos, schemas, docs route
 }
 
 // A route is what answers on a path, by method.
@@ -53,8 +53,12 @@ func readRoute(handler http.Handler) route {
 }
 
 // routes puts the public listener together.
-func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
+func (s *Server) routes(rule origin.Rule) http.Handler {
 	subscribe := sse.New(s.hub, s.logger)
+	browser := s.grpc.Web()
+	documents := func(of func(*serving) http.Handler) route {
+		return readRoute(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { of(s.serving.Load()).ServeHTTP(w, r) }))
+	}
 	return &routes{
 		rule: rule,
 		events: newRoute(map[string]http.Handler{
@@ -64,18 +68,34 @@ func (s *Server) routes(rule origin.Rule, api *typed.API) http.Handler {
 		}),
 		command: newRoute(map[string]http.Handler{http.MethodPost: s.unlessDraining(s.backends)}),
 		sockets: newRoute(map[string]http.Handler{
-			http.MethodGet: websocket.New(s.contract, s.hub, s.ingest, s.backends, s.logger),
+			http.MethodGet: s.sockets,
 		}),
-		health: readRoute(admin.Health(s.Ready)),
+		health: readRoute(s.health()),
 		// A page that mistakes the address can read so, whatever it asked for.
-		nothing: route{allow: "GET, HEAD, OPTIONS, POST"},
-		openAPI: readRoute(newOpenAPI(s.contract)),
-		protos:  readRoute(newProtos(s.contract, api)),
-		schemas: readRoute(schemas{s.contract}),
-		docs:    readRoute(newDocs(s.contract, api)),
-		grpc:    s.grpc,
-		streams: s.contract.StreamNames(),
+		nothing:  route{allow: "GET, HEAD, OPTIONS, POST"},
+		openAPI:  documents(func(now *serving) http.Handler { return now.openAPI }),
+		asyncAPI: documents(func(now *serving) http.Handler { return now.asyncAPI }),
+		protos:   documents(func(now *serving) http.Handler { return now.protos }),
+		schemas:  documents(func(now *serving) http.Handler { return schemas{now.contract} }),
+		docs:     documents(func(now *serving) http.Handler { return now.docs }),
+		grpc:     s.grpc,
+		streams:  s.streamNames,
+		browser:  newRoute(map[string]http.Handler{http.MethodPost: browser}),
+		serves:   browser.Has,
 	}
+}
+
+// streamNames lists the streams as they are now.
+func (s *Server) streamNames() []string { return s.Contract().StreamNames() }
+
+// health is of the public listener, whose callers are told no more than that there is something to know.
+func (s *Server) health() http.Handler {
+	return admin.Health(s.Ready, func() string {
+		if s.serving.Load().refused == nil {
+			return ""
+		}
+		return notServed
+	})
 }
 
 // ServeHTTP keeps foreign origins out, answers OPTIONS, and leaves the rest to the path's handler.
@@ -84,7 +104,7 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	trusted := from == "" || rs.rule.Trusts(from, r.Host)
 	if r.ProtoMajor == 2 && isGRPC(r.Header.Get("Content-Type")) {
 		if !trusted {
-			problem.Write(w, rs.foreign(from))
+			problem.Write(w, rs.rule.Foreign(from))
 			return
 		}
 		rs.grpc.ServeHTTP(w, r)
@@ -93,7 +113,7 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Origin")
 	if from != "" && trusted {
 		w.Header().Set("Access-Control-Allow-Origin", from)
-		w.Header().Set("Access-Control-Expose-Headers", "ETag, Retry-After, Preference-Applied")
+		w.Header().Set("Access-Control-Expose-Headers", "ETag, Retry-After, Preference-Applied, Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin")
 	}
 	to, wrong := rs.find(r)
 	handler := to.handlers[r.Method]
@@ -107,7 +127,7 @@ func (rs *routes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err.Allow = to.allow
 		ingest.Refuse(w, r, err)
 	case !trusted && (r.Method == http.MethodPost || isUpgrade(r)):
-		ingest.Refuse(w, r, rs.foreign(from))
+		ingest.Refuse(w, r, rs.rule.Foreign(from))
 	default:
 		handler.ServeHTTP(w, r)
 	}
@@ -129,6 +149,8 @@ func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 		}
 	}
 	switch {
+	case len(segments) == 2 && rs.serves(first):
+		return rs.browser, nil
 	case len(segments) == 1 && (first == "healthz" || first == "readyz"):
 		return rs.health, nil
 	case len(segments) == 1 && (first == "openapi.yaml" || first == "openapi.json"):
@@ -137,6 +159,8 @@ func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 		return rs.docs, nil
 	case len(segments) == 2 && first == "docs" && segments[1] != "":
 		return rs.docs, pathValues(r, segments[1:], "file")
+	case len(segments) == 1 && (first == "asyncapi.yaml" || first == "asyncapi.json"):
+		return rs.asyncAPI, nil
 	case len(segments) == 4 && first == "protos":
 		return rs.protos, nil
 	case len(segments) == 3 && first == "schemas":
@@ -182,16 +206,8 @@ func (rs *routes) unclean(path, segment string, key bool) *problem.Error {
 }
 
 func (rs *routes) whatThereIs() string {
-	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /docs, /openapi.yaml, /openapi.json, /schemas/{stream}/{eventType}, /protos/{stream}/v1/{stream}.proto, /healthz and /readyz, for the streams " +
-		strings.Join(rs.streams, ", ")
-}
-
-func (rs *routes) foreign(from string) *problem.Error {
-	if rs.rule.Loopback {
-		return problem.New(problem.Forbidden, "pages of origin %q may not do this: a server on a loopback address trusts pages of localhost, "+
-			"and of the origins that its allow-origin setting names, among them its own where it is behind a proxy", from)
-	}
-	return problem.New(problem.Forbidden, "pages of origin %q may not do this; the server's allow-origin setting lists those that may", from)
+	return "there are /events/{stream}, /events/{stream}/{key}, /commands/{stream}, /commands/{stream}/{key}, /ws/{stream}, /ws/{stream}/{key}, /ws, /docs, /openapi.yaml, /openapi.json, /asyncapi.yaml, /asyncapi.json, /schemas/{stream}/{eventType}, /protos/{stream}/v1/{stream}.proto, /{gRPC service}/{method}, /healthz and /readyz, for the streams " +
+		strings.Join(rs.streams(), ", ")
 }
 
 // isGRPC knows application/grpc and application/grpc+proto, but not grpc-web.

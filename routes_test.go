@@ -113,12 +113,13 @@ func TestARefusalReadsTheBodyFirst(t *testing.T) {
 func TestEveryPathHasItsCORSHeaders(t *testing.T) {
 	_, front := newHouse(t)
 	for target, allow := range map[string]string{
-		"/events/log":      "GET, HEAD, OPTIONS, POST",
-		"/ws":              "GET, OPTIONS",
-		"/healthz":         "GET, HEAD, OPTIONS",
-		"/readyz":          "GET, HEAD, OPTIONS",
-		"/nothing":         "GET, HEAD, OPTIONS, POST",
-		"/events/rooms/..": "GET, HEAD, OPTIONS, POST",
+		"/events/log":                    "GET, HEAD, OPTIONS, POST",
+		"/ws":                            "GET, OPTIONS",
+		"/healthz":                       "GET, HEAD, OPTIONS",
+		"/leat.v1.StreamService/Publish": "OPTIONS, POST",
+		"/readyz":                        "GET, HEAD, OPTIONS",
+		"/nothing":                       "GET, HEAD, OPTIONS, POST",
+		"/events/rooms/..":               "GET, HEAD, OPTIONS, POST",
 	} {
 		for _, method := range []string{http.MethodPut, http.MethodHead, http.MethodOptions} {
 			for origin, allowed := range map[string]string{front.URL: front.URL, "http://evil.example": ""} {

@@ -13,37 +13,30 @@ import (
 )
 
 // typedAPI makes the typed gRPC services of a contract, with the numbers that the lock beside it keeps.
-func typedAPI(c *contract.Contract, logger *slog.Logger) (*typed.API, error) {
+func typedAPI(c *contract.Contract, logger *slog.Logger) (*typed.Lock, *typed.API, error) {
 	file := typed.LockFile(c.File)
 	lock, err := typed.ReadLock(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	api, err := typed.Build(c, lock)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if _, err := lock.Assign(c); err != nil {
+		return nil, nil, err
 	}
 	// A contract of a program's own, in no file, has no lock that could be written.
 	if given := api.Given(); len(given) > 0 && exists(c.File) {
 		logger.Warn("gRPC fields have numbers that are not in the contract's lock: they can change with the contract until "+
 			"leat contract lock has written them", "lock", file, "fields", len(given), "first", given[0])
 	}
-	return api, nil
+	return lock, api, nil
 }
 
 func exists(file string) bool {
-	_, err := os.Stat(file)
+	_, err := os.Stat(file) //nolint:gosec // the contract, which is beside
 	return err == nil
-}
-
-// offerTyped refuses, over every transport, what has no place in the fields of a typed service.
-func (s *Server) offerTyped(api *typed.API) {
-	for _, name := range s.contract.StreamNames() {
-		if of := api.Service(name); of != nil {
-			s.ingest.Restrict(name, of.Check)
-			s.backends.Restrict(name, of.Check)
-		}
-	}
 }
 
 // protos serves the .proto of each typed service.

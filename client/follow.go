@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/leatstream/leat/event"
@@ -198,6 +199,9 @@ func (f *follower) ended(e *event.Event) error {
 	var end event.End
 	if err := json.Unmarshal(e.Data, &end); err != nil {
 		return protocolErrorf("data of %s: %w", e.Type, err)
+	}
+	if end.Reason == event.EndDisconnected {
+		return &Error{Status: http.StatusForbidden, Detail: "the server has disconnected this client: an operator or a backend does not want it now"}
 	}
 	f.wait = time.Duration(end.ReconnectAfterMs) * time.Millisecond
 	return &endError{end.Reason}

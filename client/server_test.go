@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -139,4 +140,32 @@ func pass(near net.Conn, address string) {
 		})
 	}
 	both.Wait()
+}
+
+// Whoever was disconnected is not wanted: coming back by itself would undo it.
+func TestAClientThatIsDisconnectedStaysAway(t *testing.T) {
+	for _, transport := range everyTransport {
+		t.Run(string(transport), func(t *testing.T) {
+			server := wiretest.Start(t, wiretest.Orders)
+			connected := 0
+			s := client.Subscription{Stream: "orders", Transport: transport, Connected: func() {
+				connected++
+				server.Admin(http.MethodDelete, "/connections/"+server.Newest().ID, "")
+			}}
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			for e, err := range newClient(t, server.URL).Subscribe(ctx, s) {
+				if err == nil && e.Type.String() == "leat.live" {
+					continue
+				}
+				var refused *client.Error
+				if !errors.As(err, &refused) || refused.Status != http.StatusForbidden || refused.Retryable || !strings.Contains(refused.Detail, "disconnected") {
+					t.Fatalf("got %v, %v", e, err)
+				}
+			}
+			if connected != 1 {
+				t.Errorf("it has connected %d times", connected)
+			}
+		})
+	}
 }

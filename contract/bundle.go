@@ -31,10 +31,11 @@ type bundler struct {
 	types   map[*value]string // names of the schemas that event types and commands declare in place
 	names   map[*value]string
 	taken   map[string]bool
+	made    map[*value]*madeDefinition
 }
 
 func newBundler(l *library, declared []declaration) *bundler {
-	b := &bundler{library: l, types: map[*value]string{}, names: map[*value]string{}, taken: map[string]bool{}}
+	b := &bundler{library: l, types: map[*value]string{}, names: map[*value]string{}, taken: map[string]bool{}, made: map[*value]*madeDefinition{}}
 	for _, d := range declared {
 		b.types[d.schema] = d.typ.Name
 	}
@@ -44,19 +45,45 @@ func newBundler(l *library, declared []declaration) *bundler {
 // bundle is for a schema that has compiled: each of its references leads somewhere.
 func (b *bundler) bundle(d declaration) Bundle {
 	w := &bundling{bundler: b, root: d.schema}
-	text := w.schema(nil, d.schema)
-	bundle := Bundle{JSON: text}
-	for i := 0; i < len(w.found); i++ { //nolint:intrange // writing one finds more of them
-		bundle.Definitions = append(bundle.Definitions, Definition{b.names[w.found[i]], w.schema(nil, w.found[i])})
+	bundle := Bundle{JSON: w.schema(nil, d.schema)}
+	found := w.leads
+	for i := 0; i < len(found); i++ { // one leads to more of them
+		made := b.definition(found[i], d.schema)
+		bundle.Definitions = append(bundle.Definitions, made.Definition)
+		for _, lead := range made.leads {
+			if !slices.Contains(found, lead) {
+				found = append(found, lead)
+			}
+		}
 	}
 	return bundle
 }
 
-// A bundling is one bundle being written.
+// definition writes a definition of the bundle of root. Bundles share those that do not lead back to a root.
+func (b *bundler) definition(v, root *value) *madeDefinition {
+	if made := b.made[v]; made != nil {
+		return made
+	}
+	w := &bundling{bundler: b, root: root}
+	made := &madeDefinition{Definition{b.names[v], w.schema(nil, v)}, w.leads}
+	if !w.rooted {
+		b.made[v] = made
+	}
+	return made
+}
+
+// A madeDefinition knows where its references lead.
+type madeDefinition struct {
+	Definition
+	leads []*value
+}
+
+// A bundling is one schema of a bundle being written.
 type bundling struct {
 	*bundler
-	root  *value
-	found []*value // the definitions
+	root   *value
+	rooted bool // refers to root
+	leads  []*value
 }
 
 // left are the keywords that mean nothing in a bundle.
@@ -119,10 +146,11 @@ func (w *bundling) ref(dst []byte, ref *value) []byte {
 		return append(dst, `"type":["object","boolean"],"$comment":"a schema of JSON Schema 2020-12"`...)
 	}
 	if target == w.root {
+		w.rooted = true
 		return append(dst, `"$ref":"#"`...)
 	}
-	if !slices.Contains(w.found, target) {
-		w.found = append(w.found, target)
+	if !slices.Contains(w.leads, target) {
+		w.leads = append(w.leads, target)
 	}
 	dst = append(dst, `"$ref":`...)
 	return event.AppendString(dst, "#/$defs/"+w.name(target, ref.text))

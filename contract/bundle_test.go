@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"pgregory.net/rapid"
 
 	"github.com/leatstream/leat/contract"
 )
@@ -117,7 +119,10 @@ func TestABundleMeansWhatTheSchemaMeans(t *testing.T) {
 	}
 }
 
-func oneSchema(t *testing.T, s *contract.Schema) any {
+func TestABundleOfAnySchemaMeansTheSame(t *testing.T) { rapid.Check(t, checkBundle) }
+
+// oneSchema writes a bundle as a schema that has its definitions within.
+func oneSchema(t rapid.TB, s *contract.Schema) any {
 	t.Helper()
 	var text strings.Builder
 	root := string(s.Bundle.JSON)
@@ -136,8 +141,7 @@ func oneSchema(t *testing.T, s *contract.Schema) any {
 		if i > 0 {
 			text.WriteString(",")
 		}
-		name, _ := json.Marshal(d.Name)
-		text.WriteString(string(name) + ":" + string(d.JSON))
+		text.WriteString(strconv.Quote(d.Name) + ":" + string(d.JSON))
 	}
 	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text.String() + "}}"))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Changes is all that differs between two versions of a contract.
@@ -49,11 +50,16 @@ func (c Changes) Breaking() bool { return slices.ContainsFunc(c.List, Change.Bre
 
 // String is the place, the verdict, and what changed, on one line.
 func (c Change) String() string {
+	return fmt.Sprintf("%s:%d:%d: %s", c.File, c.Line, c.Col, c.Describe())
+}
+
+// Describe is the verdict, and what changed.
+func (c Change) Describe() string {
 	verdict := "compatible"
 	if c.Breaking() {
 		verdict = "breaking for " + c.Breaks.String()
 	}
-	return fmt.Sprintf("%s:%d:%d: %s: %s%s", c.File, c.Line, c.Col, verdict, c.of(), c.Text)
+	return verdict + ": " + c.of() + c.Text
 }
 
 // of names what changed.
@@ -106,11 +112,7 @@ type walk struct {
 
 // add finds the place, which the path leads to in the new contract as far as that goes.
 func (w *walk) add(c Change, path ...string) {
-	pointer := ""
-	for _, name := range path {
-		pointer += "/" + escape.Replace(name)
-	}
-	w.addAt(c, w.now.placeOf(pointer))
+	w.addAt(c, w.now.placeOf(path))
 }
 
 func (w *walk) addAt(c Change, at place) {
@@ -121,11 +123,20 @@ func (w *walk) addAt(c Change, at place) {
 	w.found = append(w.found, c)
 }
 
-func (c *Contract) placeOf(pointer string) place {
+// ErrorAt is a message about a place in the contract: what a path of names leads to, as far as that goes.
+func (c *Contract) ErrorAt(path []string, format string, args ...any) Error {
+	return c.placeOf(path).error(format, args...)
+}
+
+func (c *Contract) placeOf(path []string) place {
 	if c.root == nil {
 		return place{file: c.File}
 	}
-	found, _ := c.root.find(pointer)
+	var pointer strings.Builder
+	for _, name := range path {
+		pointer.WriteString("/" + escape.Replace(name))
+	}
+	found, _ := c.root.find(pointer.String())
 	return found.at
 }
 

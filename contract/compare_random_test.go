@@ -131,7 +131,7 @@ func parseTypes(t *rapid.T, schema map[string]any) *contract.Contract {
 	return c
 }
 
-func drawSchema(r *randomSchema, name string) map[string]any {
+func drawSchema(r *randomSchema) map[string]any {
 	root, ok := r.any(0, false).(map[string]any)
 	if !ok {
 		root = map[string]any{}
@@ -147,7 +147,7 @@ func drawSchema(r *randomSchema, name string) map[string]any {
 // checkCompare takes the validator as judge: what is not said to let more in, or to keep more out, does not.
 func checkCompare(t *rapid.T) {
 	r := changedSchema{randomSchema{t: t, planned: true}}
-	before := drawSchema(&r.randomSchema, "old")
+	before := drawSchema(&r.randomSchema)
 	after := before
 	for range rapid.IntRange(0, 3).Draw(t, "changes") {
 		after, _ = r.change(after, 0).(map[string]any)

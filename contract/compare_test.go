@@ -199,6 +199,8 @@ func TestASchemaThatChangesIsJudgedInTheRightDirection(t *testing.T) {
 		{`{"not":{"type":"string"}}`, `{"not":{"type":"string"}}`, same, same},
 		{`{}`, `{"not":{"required":["a"]}}`, producers, producers},
 		{`{"not":{"required":["a"]}}`, `{"not":{"required":["a","b"]}}`, consumers, fine},
+		{`{"not":{"minProperties":1,"additionalProperties":{"type":"string"}}}`, `{"not":{"minProperties":1}}`, producers, producers},
+		{`{"not":{"additionalProperties":false}}`, `{"not":{"additionalProperties":{"type":"string"}}}`, producers, producers},
 		{`{"not":{"required":["a","b"]}}`, `{"not":{"required":["a"]}}`, producers, producers},
 		{`{"if":{"required":["a"]},"then":{"required":["b"]}}`, `{"if":{"required":["a"]},"then":{"required":["b"]}}`, same, same},
 		{`{"if":{"required":["a"]},"then":{"required":["b"]}}`, `{"if":{"required":["a"]},"then":{"required":["b","c"]}}`, producers, producers},

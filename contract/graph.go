@@ -28,47 +28,60 @@ func nested(s *jsonschema.Schema) []*jsonschema.Schema {
 	return slices.AppendSeq(all, maps.Values(s.Properties))
 }
 
-// collect gathers all that s consists of, by location.
-func collect(s *jsonschema.Schema, parts map[string]*jsonschema.Schema) {
-	if s == nil || parts[s.Location] != nil {
+// collect gathers all that s consists of, by location, but what is known.
+func collect(s *jsonschema.Schema, parts, known map[string]*jsonschema.Schema) {
+	if s == nil || parts[s.Location] != nil || known[s.Location] != nil {
 		return
 	}
 	parts[s.Location] = s
 	for _, part := range here(s) {
-		collect(part, parts)
+		collect(part, parts, known)
 	}
 	for _, part := range nested(s) {
-		collect(part, parts)
+		collect(part, parts, known)
 	}
 }
 
-// endless gives the location of a schema that applies to the value that it is being applied to, so that validation
-// would never end; "" where there is none.
-func endless(parts map[string]*jsonschema.Schema) string {
-	const entered, left = 1, 2
-	state := map[*jsonschema.Schema]int{}
-	var enter func(s *jsonschema.Schema) string
-	enter = func(s *jsonschema.Schema) string {
-		switch {
-		case s == nil || state[s] == left:
-			return ""
-		case state[s] == entered:
-			return s.Location
-		}
-		state[s] = entered
-		for _, part := range here(s) {
-			if location := enter(part); location != "" {
-				return location
-			}
-		}
-		state[s] = left
-		return ""
-	}
+// A graph is all that the schemas of a contract consist of, by location: they share most of it, and it is looked at once.
+type graph struct {
+	parts map[string]*jsonschema.Schema
+	ends  map[*jsonschema.Schema]bool // false while it is being looked at
+}
+
+func newGraph() *graph {
+	return &graph{map[string]*jsonschema.Schema{}, map[*jsonschema.Schema]bool{}}
+}
+
+// add adds a schema. It gives the location of one within that applies to the value that it is being applied to, so that
+// validation would never end; "" where there is none. With one of those the graph is of no more use.
+func (g *graph) add(s *jsonschema.Schema) (endless string) {
+	parts := map[string]*jsonschema.Schema{}
+	collect(s, parts, g.parts)
+	maps.Copy(g.parts, parts)
 	for _, location := range slices.Sorted(maps.Keys(parts)) {
-		if found := enter(parts[location]); found != "" {
+		if found := g.endless(parts[location]); found != "" {
 			return found
 		}
 	}
+	return ""
+}
+
+func (g *graph) endless(s *jsonschema.Schema) string {
+	if s == nil {
+		return ""
+	}
+	if ends, entered := g.ends[s]; ends {
+		return ""
+	} else if entered {
+		return s.Location
+	}
+	g.ends[s] = false
+	for _, part := range here(s) {
+		if location := g.endless(part); location != "" {
+			return location
+		}
+	}
+	g.ends[s] = true
 	return ""
 }
 

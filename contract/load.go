@@ -33,7 +33,7 @@ func parse(file string, text []byte, read func(string) ([]byte, error)) (*Contra
 	if err != nil {
 		return nil, fmt.Errorf("contract %s: the folder it is in is not known: %w", file, err)
 	}
-	r := &reading{file: file, read: read, contract: &Contract{File: file}}
+	r := &reading{file: file, read: read, contract: &Contract{File: file}, graph: newGraph()}
 	r.library = newLibrary(r, absolute)
 	if root := r.parse(file, text, true); root != nil {
 		r.contract.root = root
@@ -57,6 +57,7 @@ type reading struct {
 	library  *library
 	nodes    *nodes
 	bundler  *bundler
+	graph    *graph
 	declared []declaration
 	keys     map[*Stream]place // where the key of a stream is declared
 	errors   Errors

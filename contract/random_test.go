@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/leatstream/leat/contract"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"pgregory.net/rapid"
 )
 
@@ -346,20 +348,7 @@ func (r *randomValue) object(s map[string]any, depth int) {
 // checkAccept compares Accept with the validator, over one schema and some values.
 func checkAccept(t *rapid.T) {
 	schema := randomSchema{t: t, planned: true}
-	root, ok := schema.any(0, false).(map[string]any)
-	if !ok {
-		root = map[string]any{}
-	}
-	x := map[string]any{}
-	if s, ok := schema.any(0, false).(map[string]any); ok {
-		x = s
-	}
-	root["$defs"] = map[string]any{"x": x}
-	text, err := json.Marshal(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := eventType(t, string(text))
+	root, e := schema.eventType()
 	for range 20 {
 		value := randomValue{t: t, root: root}
 		value.value(root, 0)
@@ -372,6 +361,50 @@ func checkAccept(t *rapid.T) {
 		accepted := accepts(t, e, text)
 		if schema.planned && !accepted && isValid(e, text) {
 			t.Fatalf("schema %s\ndoes not accept %q", e.Schema.JSON, text)
+		}
+	}
+}
+
+// eventType gives a type with a schema that refers to a part of its own, and that schema.
+func (r *randomSchema) eventType() (root map[string]any, e *contract.EventType) {
+	root, ok := r.any(0, false).(map[string]any)
+	if !ok {
+		root = map[string]any{}
+	}
+	x := map[string]any{}
+	if s, ok := r.any(0, false).(map[string]any); ok {
+		x = s
+	}
+	root["$defs"] = map[string]any{"x": x}
+	text, err := json.Marshal(root)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return root, eventType(r.t, string(text))
+}
+
+// checkBundle compares a bundle with the schema, over one schema and some values.
+func checkBundle(t *rapid.T) {
+	schema := randomSchema{t: t}
+	root, e := schema.eventType()
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	if err := compiler.AddResource("file:///bundle", oneSchema(t, e.Schema)); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("file:///bundle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		value := randomValue{t: t, root: root}
+		value.value(root, 0)
+		data, err := contract.DecodeJSON([]byte(value.String()))
+		if err != nil {
+			continue
+		}
+		if got, want := compiled.Validate(data) == nil, len(e.Schema.Validate(data)) == 0; got != want {
+			t.Fatalf("%s is valid: %v, in the bundle %v\n%s\n%s", value.String(), want, got, e.Schema.JSON, bundled(e.Schema))
 		}
 	}
 }

@@ -16,7 +16,7 @@ type Schema struct {
 	Bundle Bundle
 
 	compiled *jsonschema.Schema
-	parts    map[string]*jsonschema.Schema // all that it consists of, by location
+	parts    map[string]*jsonschema.Schema // all that the schemas of the contract consist of, by location
 	plan     *plan
 	planned  bool // else the validator alone can tell what is valid
 	library  *library
@@ -89,6 +89,7 @@ func (r *reading) compiler() *jsonschema.Compiler {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
+	c.RegisterFormat(uriTemplate)
 	c.UseLoader(noLoader{})
 	for at, root := range r.library.documents {
 		_ = c.AddResource(at, root.data()) // fails only for a URL that is there already
@@ -113,7 +114,7 @@ func (r *reading) checkDialect(c *jsonschema.Compiler) {
 		panic(err) // it is part of the validator
 	}
 	parts := map[string]*jsonschema.Schema{}
-	collect(meta, parts)
+	collect(meta, parts, nil)
 	for schema, document := range r.library.schemas {
 		data := schema.data()
 		var failed *jsonschema.ValidationError
@@ -138,9 +139,9 @@ func (r *reading) compile(c *jsonschema.Compiler, d declaration) *Schema {
 		r.reportCompile(d, err)
 		return nil
 	}
-	s := &Schema{JSON: d.schema.appendJSON(nil), compiled: compiled, parts: map[string]*jsonschema.Schema{}, library: r.library}
-	collect(compiled, s.parts)
-	if location := endless(s.parts); location != "" {
+	s := &Schema{JSON: d.schema.appendJSON(nil), compiled: compiled, parts: r.graph.parts, library: r.library}
+	if location := r.graph.add(compiled); location != "" {
+		r.graph = newGraph()
 		r.errorf(r.library.place(location), "the schema refers to itself without end")
 		return nil
 	}

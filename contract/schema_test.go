@@ -113,6 +113,25 @@ func TestEveryFormatThatIsTakenIsAsserted(t *testing.T) {
 	}
 }
 
+// The examples are RFC 6570's, and GitHub's.
+func TestURITemplates(t *testing.T) {
+	s := schema(t, `{ format: uri-template }`)
+	for text, good := range map[string]bool{
+		"": true, "http://www.example.com/foo{?query,number}": true, "{+path:6}/here": true, "{/list*}": true, "X{#var}": true, "{;x,y}": true,
+		"https://api.github.com/users/octocat/events{/privacy}": true, "/{archive_format}{/ref}": true, "{a.b}": true, "%20{%41}": true, "ü'": true,
+		"{": false, "}": false, "{}": false, "{/}": false, "{{a}}": false, "{a": false, "{a b}": false, "{a:0}": false, "{a:10000}": false, "a b": false,
+		"%2": false, "{a,}": false, "{a..b}": false, "{$a}": false,
+	} {
+		body, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := validate(t, s, string(body)); len(got) == 0 != good {
+			t.Errorf("%q: %v, want it to be good: %v", text, got, good)
+		}
+	}
+}
+
 func TestAListOfMistakesIsBounded(t *testing.T) {
 	got := validate(t, schema(t, `{ items: { type: string } }`), "["+strings.Repeat("1,", 5000)+"1]")
 	if len(got) != 100 || got[99].Pointer != "/99" {

@@ -63,10 +63,18 @@ func loadContract(cmd *cobra.Command, file string) (*contract.Contract, error) {
 	if err != nil {
 		return nil, &exitError{exitContract, err}
 	}
-	if unhandled := c.Unhandled(); len(unhandled) > 0 { // only a Go program could handle these
-		return nil, &exitError{exitContract, contract.Errors(unhandled)}
+	if err := handled(c); err != nil {
+		return nil, &exitError{exitContract, err}
 	}
 	return c, nil
+}
+
+// handled refuses commands that only a Go program could handle.
+func handled(c *contract.Contract) error {
+	if unhandled := c.Unhandled(); len(unhandled) > 0 {
+		return contract.Errors(unhandled)
+	}
+	return nil
 }
 
 func summary(c *contract.Contract) string {

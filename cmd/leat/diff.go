@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/leatstream/leat/contract"
@@ -34,7 +35,7 @@ func newContractDiffCommand() *cobra.Command {
 			if err != nil {
 				return &exitError{exitContract, err}
 			}
-			now, err := contract.Load(file)
+			now, _, err := readWith(file, os.ReadFile)
 			if err != nil {
 				return &exitError{exitContract, err}
 			}

@@ -111,7 +111,7 @@ func writeText(stdout io.Writer, file string, text []byte) error {
 		_, err := stdout.Write(text)
 		return err
 	}
-	if err := os.WriteFile(file, text, 0o644); err != nil { //nolint:gosec // it is for others to read
+	if err := os.WriteFile(file, text, 0o644); err != nil {
 		return fmt.Errorf("the document cannot be written: %w", err)
 	}
 	return nil

@@ -47,16 +47,24 @@ func importDocument(file string) (*document.Imported, error) {
 
 // readContract reads a contract, or what can be made one, and tells on standard error what could not be carried over.
 func readContract(cmd *cobra.Command, file string) (*contract.Contract, error) {
-	text, err := os.ReadFile(file)
+	c, skipped, err := readWith(file, os.ReadFile)
+	for _, one := range skipped {
+		cmd.PrintErrf("%v (in an imported document)\n", one)
+	}
+	return c, err
+}
+
+// readWith reads a contract, or a document that can be made one, of the files that read gives; skipped is what of the
+// document is not in the contract.
+func readWith(file string, read func(path string) ([]byte, error)) (c *contract.Contract, skipped []contract.Error, err error) {
+	text, err := read(file)
 	if err != nil || !document.IsImportable(file, text) {
-		return contract.Load(file)
+		c, err = contract.LoadWith(file, read)
+		return c, nil, err
 	}
 	imported, err := document.Import(file, text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, skipped := range imported.Skipped {
-		cmd.PrintErrf("%v (in an imported document)\n", skipped)
-	}
-	return contract.Parse(file, imported.YAML)
+	return imported.Contract, imported.Skipped, nil
 }

@@ -62,6 +62,7 @@ func TestTheCommandLineDoesWhatTheScriptsSay(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "end": end, "get": get, "status": exitStatus, "hold": hold,
+			"await": await, "hangup": hangup,
 			"follow": follow, "lines": lines,
 		},
 	})
@@ -134,7 +135,7 @@ func end(ts *testscript.TestScript, neg bool, args []string) {
 	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": os.Interrupt, "TWICE": syscall.SIGTERM}
 	ts.Check(cmd.Process.Signal(signals[args[1]]))
 	if args[1] == "TWICE" {
-		awaitLog(ts, args[0], "draining")
+		awaitLog(ts, args[0], "draining", 1)
 		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
 	}
 	tooLate := time.AfterFunc(within, func() { _ = cmd.Process.Kill() })
@@ -142,11 +143,37 @@ func end(ts *testscript.TestScript, neg bool, args []string) {
 	checkStatus(ts, cmd.Wait(), args[2])
 }
 
-// awaitLog reads a server's log until it has a text.
-func awaitLog(ts *testscript.TestScript, name, text string) {
+// await waits until a server's log has a text, so many times where that is said:
+//
+//	await NAME TEXT [TIMES]
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: await NAME TEXT [TIMES]")
+	}
+	times := 1
+	if len(args) == 3 {
+		var err error
+		times, err = strconv.Atoi(args[2])
+		ts.Check(err)
+	}
+	awaitLog(ts, args[0], args[1], times)
+}
+
+// hangup sends SIGHUP to a server:
+//
+//	hangup NAME
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 || started(ts)[args[0]] == nil {
+		ts.Fatalf("usage: hangup NAME, of what was started")
+	}
+	ts.Check(started(ts)[args[0]].Process.Signal(syscall.SIGHUP))
+}
+
+// awaitLog reads a server's log until it has a text so many times.
+func awaitLog(ts *testscript.TestScript, name, text string, times int) {
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
-	for deadline := time.Now().Add(within); !strings.Contains(ts.ReadFile(name+".log"), text); <-again.C {
+	for deadline := time.Now().Add(within); strings.Count(ts.ReadFile(name+".log"), text) < times; <-again.C {
 		if time.Now().After(deadline) {
 			ts.Fatalf("the log of %s does not say %q:\n%s", name, text, ts.ReadFile(name+".log"))
 		}

@@ -18,13 +18,14 @@ import (
 // of another one, or that after the colon.
 func loadOld(ctx context.Context, name, file string) (*contract.Contract, error) {
 	if _, err := os.Stat(name); err == nil {
-		return contract.Load(name)
+		c, _, err := readWith(name, os.ReadFile)
+		return c, err
 	}
 	r, file, err := newRevision(ctx, name, file)
 	if err != nil {
 		return nil, err
 	}
-	c, err := contract.LoadWith(file, r.read)
+	c, _, err := readWith(file, r.read)
 	if wrong, ok := errors.AsType[contract.Errors](err); ok {
 		for i := range wrong {
 			wrong[i].File = r.name + ":" + wrong[i].File
@@ -42,8 +43,8 @@ type revision struct {
 
 func newRevision(ctx context.Context, name, file string) (*revision, string, error) {
 	r := &revision{ctx: ctx, name: name, dir: filepath.Dir(file)}
-	path, explicit := "", false
-	if r.name, path, explicit = strings.Cut(name, ":"); explicit {
+	rest, path, explicit := strings.Cut(name, ":")
+	if r.name = rest; explicit {
 		r.dir = "."
 	}
 	if _, err := r.git("rev-parse", "--verify", "--quiet", "--end-of-options", r.name+"^{commit}"); err != nil {

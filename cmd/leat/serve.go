@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/leatstream/leat"
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/internal/node"
 	"github.com/spf13/cobra"
@@ -20,7 +21,8 @@ func newServeCommand() *cobra.Command {
 		Use:   "serve [CONTRACT]",
 		Short: "Serve the streams of a contract (default leat.yaml)",
 		Long: "Serve the streams of a contract until SIGTERM or Ctrl-C; then end the connections one by one, close the\n" +
-			"event log and exit. A second signal ends it at once.\n\n" +
+			"event log and exit. A second signal ends it at once. When the contract's file changes, or on SIGHUP, what is\n" +
+			"compatible takes effect (see leat contract diff), and no connection ends.\n\n" +
 			"Each flag is also a variable in the environment (LEAT_LISTEN_ADMIN) and a field of the --config file\n" +
 			"(listen-admin). See what came out of them with: leat config",
 		Example: "  leat serve\n" +
@@ -52,12 +54,24 @@ func newServeCommand() *cobra.Command {
 			}
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
-			n := &node.Node{Settings: loaded.Settings, Contract: c, Logger: logger, Output: cmd.OutOrStdout()}
+			reloader := &node.Reloader{File: contractFile(args), Read: readAgain, Logger: logger}
+			n := &node.Node{Settings: loaded.Settings, Contract: c, Logger: logger, Output: cmd.OutOrStdout(),
+				Workers: []func(context.Context, *leat.Server) error{reloader.Run}}
 			return n.Run(ctx)
 		},
 	}
 	node.AddFlags(cmd.Flags(), nil)
 	return cmd
+}
+
+// readAgain reads a contract, or a document that can be made one, as it was read at the start, where it was told what of a
+// document is left out.
+func readAgain(file string, read func(path string) ([]byte, error)) (*contract.Contract, error) {
+	c, _, err := readWith(file, read)
+	if err == nil {
+		err = handled(c)
+	}
+	return c, err
 }
 
 // untilSignal gives a context that ends with Ctrl-C or SIGTERM. From then on signals have their usual effect again, so

@@ -23,11 +23,11 @@ import (
 type Connections struct {
 	hub     *hub.Hub
 	ingest  *ingest.Ingest
-	streams []string // of the contract
+	streams func() []string // of the contract as it is now
 }
 
 // NewConnections makes the Connections of a hub; ingest knows what may be pushed.
-func NewConnections(h *hub.Hub, in *ingest.Ingest, streams []string) *Connections {
+func NewConnections(h *hub.Hub, in *ingest.Ingest, streams func() []string) *Connections {
 	return &Connections{h, in, streams}
 }
 
@@ -243,7 +243,7 @@ func (c *Connections) parse(u *url.URL) (filter, error) {
 		return f, problem.New(problem.Malformed, "after is empty: it takes the next of the page before; leave it out for the first page")
 	}
 	f.after = after
-	if f.stream, err = oneOf(values, "stream", c.streams); err != nil {
+	if f.stream, err = oneOf(values, "stream", c.streams()); err != nil {
 		return f, err
 	}
 	transports := []string{string(contract.SSE), string(contract.WebSocket), string(contract.GRPC)}

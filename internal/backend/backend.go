@@ -7,8 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/internal/ingest"
@@ -21,12 +25,14 @@ type Backends struct {
 	ingest  *ingest.Ingest
 	logger  *slog.Logger
 	metrics *metrics
-	streams map[string]*stream // complete before the first Send
-	names   []string           // in the order of Add
+	streams atomic.Pointer[streams]
 
 	running context.Context //nolint:containedctx // it is not a request's: it ends with Close, and with it all that is on its way
 	stop    context.CancelFunc
 	busy    sync.WaitGroup // Sends and lifecycle events under way
+	retired sync.WaitGroup // gates that the contract no longer has, until they are closed
+
+	changing sync.Mutex // held while streams are added or changed
 
 	mu       sync.Mutex // guards the fields below, and each stream's handlers; held for no longer than a map takes
 	draining bool       // nothing more joins busy
@@ -48,6 +54,7 @@ type Command struct {
 	Data         []byte  // JSON as it came; nil: not given (422 at /data). A Handler gets it compact
 
 	Connection string // the id of the connection; empty: none
+	Remote     string // IP address and port of who sends it without a connection; empty: unknown
 	Source     string // the route it came by, such as /ws/chat
 	Principal  string // who sends it; empty: nobody knows
 
@@ -77,36 +84,77 @@ type Answer struct {
 // of the backend, of which the sender gets an id.
 type Handler func(ctx context.Context, c Command) (Answer, error)
 
+// streams are those of the contract; they never change, and others take their place.
+type streams struct {
+	byName map[string]*stream
+	names  []string // in the order of Add
+}
+
 // New makes Backends of no streams yet.
 func New(o Options) *Backends {
 	b := &Backends{
-		ingest:  o.Ingest,
-		logger:  o.Logger,
-		streams: map[string]*stream{},
-		lines:   map[connection]line{},
+		ingest: o.Ingest,
+		logger: o.Logger,
+		lines:  map[connection]line{},
 	}
+	b.streams.Store(&streams{})
 	b.metrics = newMetrics(o.Registry, b)
 	b.running, b.stop = context.WithCancel(context.Background())
 	return b
 }
 
-// Add gives it a stream; all are added before the first Send.
-func (b *Backends) Add(s *contract.Stream) {
-	b.streams[s.Name] = b.newStream(s)
-	b.names = append(b.names, s.Name)
+// Add gives it a stream, to which no command goes, and from which no reply comes, that does not fit; nil where all do.
+func (b *Backends) Add(s *contract.Stream, fits ingest.Fits) { b.put(b.newStream(s, fits)) }
+
+// Change gives a stream that is there another declaration, with the same key. The handlers stay, and so does the backend,
+// unless the contract has another one: that gets the commands from now on, and the former one those that it has begun.
+func (b *Backends) Change(s *contract.Stream, fits ingest.Fits) {
+	old := b.stream(s.Name)
+	st := b.newStreamLike(old, s, fits)
+	b.put(st)
+	if old.gate != nil && old.gate != st.gate {
+		b.retired.Go(func() { b.retire(old.gate) })
+	}
 }
 
-// Restrict refuses commands to a stream, and replies, that do not fit; all are restricted before the first Send.
-func (b *Backends) Restrict(stream string, fits ingest.Fits) {
-	b.streams[stream].commands.Restrict(fits)
-	b.streams[stream].events.Restrict(fits)
+func (b *Backends) put(s *stream) {
+	b.changing.Lock()
+	defer b.changing.Unlock()
+	old := b.streams.Load()
+	all := &streams{maps.Clone(old.byName), old.names}
+	if all.byName == nil {
+		all.byName = map[string]*stream{}
+	}
+	if all.byName[s.Name] == nil {
+		all.names = append(slices.Clone(all.names), s.Name)
+	}
+	all.byName[s.Name] = s
+	b.streams.Store(all)
 }
+
+// retire closes a gate when nobody who has found it before can be waiting for an answer any more.
+func (b *Backends) retire(g *gate) {
+	last := time.NewTimer(g.timeout + time.Second)
+	defer last.Stop()
+	select {
+	case <-last.C:
+	case <-b.running.Done():
+		b.busy.Wait()
+	}
+	if err := g.to.close(); err != nil {
+		b.logger.Warn("a backend that the contract no longer has was not closed cleanly", "stream", g.stream, "error", err)
+	}
+}
+
+// stream gives a stream as it is now, nil where there is none.
+func (b *Backends) stream(name string) *stream { return b.streams.Load().byName[name] }
 
 // Handle has a command of a stream handled by h, in place of the contract's backend.
 func (b *Backends) Handle(stream, command string, h Handler) error {
-	s, ok := b.streams[stream]
+	all := b.streams.Load()
+	s, ok := all.byName[stream]
 	if !ok {
-		return ingest.UnknownStream(stream, b.names)
+		return ingest.UnknownStream(stream, all.names)
 	}
 	if s.Command(command) == nil {
 		known := s.CommandNames()
@@ -138,10 +186,11 @@ func (b *Backends) Send(ctx context.Context, c Command) ([]Reply, error) {
 
 // find gives the stream of a command.
 func (b *Backends) find(name string) (*stream, error) {
-	s, ok := b.streams[name]
+	all := b.streams.Load()
+	s, ok := all.byName[name]
 	switch {
 	case !ok:
-		return nil, ingest.UnknownStream(name, b.names)
+		return nil, ingest.UnknownStream(name, all.names)
 	case len(s.Commands) == 0:
 		return nil, problem.New(problem.NotFound, "stream %q takes no commands; it has the event types %s, to publish to /events/%s",
 			name, strings.Join(s.EventNames(), ", "), name)
@@ -177,11 +226,12 @@ func (b *Backends) Close() error {
 	b.mu.Unlock()
 	b.stop()
 	b.busy.Wait()
-	var all []error
-	for _, name := range b.names {
-		if s := b.streams[name]; s.gate != nil {
-			all = append(all, s.gate.to.close())
+	b.retired.Wait()
+	var failed []error
+	for _, s := range b.streams.Load().byName {
+		if s.gate != nil {
+			failed = append(failed, s.gate.to.close())
 		}
 	}
-	return errors.Join(all...)
+	return errors.Join(failed...)
 }

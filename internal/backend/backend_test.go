@@ -22,7 +22,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	trustOurselves() // before Go reads which certificates the system trusts, which it does once
+	goleak.VerifyTestMain(m)
+}
 
 const contractText = `
 leat: 1
@@ -37,7 +40,7 @@ streams:
     events:
       messageReceived: { schema: { type: object, required: [user, text], properties: { user: { type: string }, text: { type: string } } } }
       welcome: { schema: { type: object } }
-    backend: { url: "${URL}", timeout: "${TIMEOUT:-10s}", headers: { X-Team: blue, Host: chat.example }, lifecycle: "${LIFECYCLE:-false}" }
+    backend: { url: "${URL}", timeout: "${TIMEOUT:-10s}", headers: { X-Team: blue, Host: "${HOST:-chat.example}" }, lifecycle: "${LIFECYCLE:-false}" }
   orders:
     key: /orderId
     durability: memory
@@ -100,8 +103,8 @@ func newHouse(t *testing.T, address string, settings ...string) *house {
 			t.Fatal(err)
 		}
 		h.streams[s.Name] = stream
-		in.Add(s, stream)
-		h.Add(s)
+		in.Add(s, stream, nil)
+		h.Add(s, nil)
 	}
 	return h
 }

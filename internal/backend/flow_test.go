@@ -40,38 +40,39 @@ func TestOneConnectionServesCommandsOneAfterTheOther(t *testing.T) {
 
 // Each connection sends its commands one after the other, as the transports do; the backend takes its time at random.
 func TestCommandsOfOneConnectionArriveInOrder(t *testing.T) {
-	const connections, commands = 20, 30
-	var mu sync.Mutex
-	got := map[string][]string{}
-	h := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		<-time.After(time.Duration(rand.IntN(3000)) * time.Microsecond)
-		mu.Lock()
-		id := r.Header.Get("Leat-Connection")
-		got[id] = append(got[id], string(body))
-		mu.Unlock()
-		_, _ = fmt.Fprintf(w, `{"reply":[{"type":"welcome","data":%s}]}`, body)
-	})
-	var all sync.WaitGroup
-	for c := range connections {
-		all.Go(func() {
-			for i := range commands {
-				data := fmt.Sprintf(`{"text":"%d"}`, i)
-				replies, err := h.Send(t.Context(), backend.Command{Stream: "chat", Type: "sendMessage", Data: []byte(data), Connection: fmt.Sprint(c)})
-				if err != nil || len(replies) != 1 || string(replies[0].Data) != data {
-					t.Errorf("connection %d, command %d: %v, %v", c, i, replies, err)
+	const connections, commands = 1000, 5 // more than are let through at once
+	eachKind(t, func(t *testing.T, start func(func(asked) string, ...string) *house) {
+		var mu sync.Mutex
+		got := map[string][]string{}
+		h := start(func(a asked) string {
+			<-time.After(time.Duration(rand.IntN(3000)) * time.Microsecond)
+			mu.Lock()
+			defer mu.Unlock()
+			got[a.Connection] = append(got[a.Connection], a.Data)
+			return `{"reply":[{"type":"welcome","data":` + a.Data + `}]}`
+		}, "TIMEOUT=1m")
+		var all sync.WaitGroup
+		for c := range connections {
+			all.Go(func() {
+				for i := range commands {
+					data := fmt.Sprintf(`{"text":"%d"}`, i)
+					replies, err := h.Send(t.Context(), backend.Command{Stream: "chat", Type: "sendMessage", Data: []byte(data), Connection: fmt.Sprint(c)})
+					if err != nil || len(replies) != 1 || string(replies[0].Data) != data {
+						t.Errorf("connection %d, command %d: %v, %v", c, i, replies, err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		for c := range connections {
+			all := got[fmt.Sprint(c)]
+			for i, data := range all {
+				if want := fmt.Sprintf(`{"text":"%d"}`, i); data != want || len(all) != commands {
+					t.Fatalf("connection %d: %d commands, number %d is %s", c, len(all), i, data)
 				}
 			}
-		})
-	}
-	all.Wait()
-	for c := range connections {
-		for i, data := range got[fmt.Sprint(c)] {
-			if want := fmt.Sprintf(`{"text":"%d"}`, i); data != want {
-				t.Fatalf("connection %d: command %d is %s", c, i, data)
-			}
 		}
-	}
+	})
 }
 
 func TestCommandsAtOneBackendAreBounded(t *testing.T) {
@@ -212,13 +213,37 @@ func TestACommandOnItsWayIsCarriedThroughWhenTheSenderGoes(t *testing.T) {
 }
 
 func TestCloseGivesCommandsUnderWayARetryableError(t *testing.T) {
-	arrived, release := make(chan struct{}), make(chan struct{})
-	h := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		close(arrived)
-		<-release
+	const commands = 100
+	eachKind(t, func(t *testing.T, start func(func(asked) string, ...string) *house) {
+		arrived, release := make(chan struct{}, commands), make(chan struct{})
+		h := start(func(asked) string {
+			arrived <- struct{}{}
+			<-release
+			return ""
+		})
+		defer close(release)
+		var all sync.WaitGroup
+		for range commands {
+			all.Go(func() {
+				_, err := h.says(t, "x")
+				wantProblem(t, err, 503, true, "the backend may have handled the command")
+			})
+		}
+		for range commands {
+			<-arrived
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+		all.Wait()
+		_, err := h.says(t, "x")
+		wantProblem(t, err, 503, true, "the command was not sent")
 	})
-	defer close(release)
-	inProcess := make(chan struct{})
+}
+
+func TestCloseEndsAHandlerOfThisProcess(t *testing.T) {
+	h := newHouse(t, "http://127.0.0.1:1")
+	inProcess, told := make(chan struct{}), make(chan struct{})
 	if err := h.Handle("local", "ping", func(ctx context.Context, _ backend.Command) (backend.Answer, error) {
 		close(inProcess)
 		<-ctx.Done()
@@ -226,23 +251,16 @@ func TestCloseGivesCommandsUnderWayARetryableError(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		_, err := h.says(t, "x")
-		wantProblem(t, err, 503, true, "the backend may have handled the command")
-	})
-	all.Go(func() {
+	go func() {
+		defer close(told)
 		_, err := h.Send(t.Context(), backend.Command{Stream: "local", Type: "ping", Data: []byte("{}")})
 		wantProblem(t, err, 503, true, "the backend may have handled the command")
-	})
-	within(t, "the command at the backend", arrived)
+	}()
 	within(t, "the command at the handler", inProcess)
 	if err := h.Close(); err != nil {
 		t.Error(err)
 	}
-	all.Wait()
-	_, err := h.says(t, "x")
-	wantProblem(t, err, 503, true, "the command was not sent")
+	within(t, "the end of Send", told)
 }
 
 func TestDrainLetsCommandsHaveTheirAnswers(t *testing.T) {

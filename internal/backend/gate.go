@@ -3,13 +3,13 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/sony/gobreaker/v2"
-	"golang.org/x/sync/semaphore"
 )
 
 // A forwarder brings a command to a backend, and its answer back, of which nothing is checked against the contract yet.
@@ -19,14 +19,14 @@ type forwarder interface {
 	close() error
 }
 
-// A gate lets commands through to one backend: so many at once, the others in the order in which they came, and none
-// while the circuit is open.
+// A gate lets commands through to one backend: so many at once, the others as their clients' turns come, and none while
+// the circuit is open.
 type gate struct {
 	stream  string
 	timeout time.Duration
 	to      forwarder
 	running context.Context //nolint:containedctx // Backends'
-	slots   *semaphore.Weighted
+	slots   *slots
 	breaker *gobreaker.CircuitBreaker[Answer]
 }
 
@@ -43,7 +43,7 @@ func newGate(s *contract.Stream, to forwarder, logger *slog.Logger, running cont
 		timeout: s.Backend.Timeout,
 		to:      to,
 		running: running,
-		slots:   semaphore.NewWeighted(maxInFlight),
+		slots:   newSlots(maxInFlight),
 		breaker: gobreaker.NewCircuitBreaker[Answer](gobreaker.Settings{
 			MaxRequests: tries,
 			Timeout:     openFor,
@@ -55,7 +55,7 @@ func newGate(s *contract.Stream, to forwarder, logger *slog.Logger, running cont
 				p, ok := errors.AsType[*problem.Error](err)
 				return err == nil || ok && p.Kind == problem.Refused
 			},
-			IsExcluded: func(err error) bool { return err != nil && running.Err() != nil },
+			IsExcluded: func(err error) bool { return err != nil && (running.Err() != nil || errors.Is(err, errWithOthers)) },
 		}),
 	}
 }
@@ -70,10 +70,11 @@ func (g *gate) send(ctx context.Context, c Command) (Answer, error) {
 	}
 	deadline := time.Now().Add(g.timeout)
 	// Half of the time is left to the backend at least: nothing is sent that nobody will hear the answer of.
-	if err := g.wait(ctx, g.timeout/2); err != nil {
+	place, err := g.wait(ctx, c, g.timeout/2)
+	if err != nil {
 		return Answer{}, err
 	}
-	defer g.slots.Release(1)
+	defer g.slots.leave(place)
 	// What a backend may have begun is carried through, though the sender be gone: what it publishes is for everyone.
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
@@ -88,22 +89,30 @@ func (g *gate) send(ctx context.Context, c Command) (Answer, error) {
 	return answer, err
 }
 
-// wait takes a slot, unless that takes too long.
-func (g *gate) wait(ctx context.Context, patience time.Duration) error {
+// wait takes a place, unless that takes too long.
+func (g *gate) wait(ctx context.Context, c Command, patience time.Duration) (*lane, error) {
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	defer context.AfterFunc(g.running, cancel)()
-	err := g.slots.Acquire(waiting, 1)
-	switch {
-	case err == nil:
-		return nil
-	case g.running.Err() != nil:
-		return problem.New(problem.Draining, "this node is shutting down; the command was not sent: send it again")
-	case ctx.Err() != nil:
-		return problem.New(problem.Unavailable, "the sender has gone while the command waited for its turn; it was not sent: %w", ctx.Err())
+	place, err := g.slots.take(waiting, laneOf(c))
+	if err == nil {
+		return place, nil
 	}
-	return problem.New(problem.Unavailable, "the backend has had %d other commands to answer for %s; this one was not sent: send it again",
-		maxInFlight, patience)
+	if many, ok := errors.AsType[errTooMany](err); ok {
+		return nil, problem.New(problem.TooMany, "%d other commands of this client wait for the backend, which is the most; this one was not sent: "+
+			"send it again", many.waiting)
+	}
+	switch {
+	case g.running.Err() != nil:
+		return nil, problem.New(problem.Draining, "this node is shutting down; the command was not sent: send it again")
+	case ctx.Err() != nil:
+		return nil, problem.New(problem.Unavailable, "the sender has gone while the command waited for its turn; it was not sent: %w", ctx.Err())
+	}
+	others := fmt.Sprintf("%d other commands", maxInFlight)
+	if n := g.slots.heldBy(place); n > 0 {
+		others = fmt.Sprintf("%d other commands of this client", n)
+	}
+	return nil, problem.New(problem.Unavailable, "the backend has had %s to answer for %s; this one was not sent: send it again", others, patience)
 }
 
 func (g *gate) circuitOpen() error {

@@ -16,6 +16,7 @@ import (
 	"github.com/leatstream/leat/contract"
 	backendv1 "github.com/leatstream/leat/gen/leat/backend/v1"
 	"github.com/leatstream/leat/internal/problem"
+	"github.com/prometheus/client_golang/prometheus"
 	grpcgo "google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
@@ -35,7 +36,8 @@ type overGRPC struct {
 	timeout time.Duration
 	conn    *grpcgo.ClientConn
 	logger  *slog.Logger
-	calls   sync.WaitGroup // goroutines of calls
+	dropped prometheus.Counter // see call
+	calls   sync.WaitGroup     // goroutines of calls
 
 	opening chan struct{} // has room for the one who makes a call
 
@@ -47,7 +49,7 @@ type overGRPC struct {
 // maxResponseBytes is where grpc-go gives up a call. A single answer above maxAnswerBytes is refused before.
 const maxResponseBytes = 16 << 20
 
-func newOverGRPC(s *contract.Stream, logger *slog.Logger) (*overGRPC, error) {
+func newOverGRPC(s *contract.Stream, logger *slog.Logger, dropped prometheus.Counter) (*overGRPC, error) {
 	u, err := url.Parse(s.Backend.URL)
 	if err != nil {
 		return nil, err
@@ -77,7 +79,8 @@ func newOverGRPC(s *contract.Stream, logger *slog.Logger) (*overGRPC, error) {
 		return nil, err
 	}
 	return &overGRPC{
-		stream: s.Name, headers: headers, timeout: s.Backend.Timeout, conn: conn, logger: logger, opening: make(chan struct{}, 1),
+		stream: s.Name, headers: headers, timeout: s.Backend.Timeout, conn: conn, logger: logger, dropped: dropped,
+		opening: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -90,6 +93,9 @@ func (g *overGRPC) close() error {
 	g.mu.Unlock()
 	err := g.conn.Close()
 	g.calls.Wait()
+	if status.Code(err) == codes.Canceled {
+		return nil // it was closed before
+	}
 	return err
 }
 
@@ -116,20 +122,11 @@ func (g *overGRPC) forward(ctx context.Context, c Command) (Answer, error) {
 		case response := <-answered: // both had come, and select picks either
 			return answerOfResponse(response)
 		default:
-			return Answer{}, endedBefore(call.err)
+			return Answer{}, call.lost()
 		}
 	case <-ctx.Done():
 		return Answer{}, late(g.timeout).Because(ctx.Err())
 	}
-}
-
-// endedBefore is the problem of a command whose call has ended before its answer.
-func endedBefore(err error) error {
-	if status.Code(err) == codes.Unimplemented {
-		return notServed(err)
-	}
-	return problem.New(problem.BackendFailed, "the backend has ended the call that carries commands, before its answer; "+
-		"it may have handled the command").Because(err)
 }
 
 // notServed is the problem of a command to an address where no backend is, but another service.
@@ -186,7 +183,7 @@ func (g *overGRPC) current(ctx context.Context) (*call, error) {
 		return nil, err
 	}
 	c := &call{
-		stream: stream, cancel: cancel, logger: g.logger.With("stream", g.stream),
+		stream: stream, cancel: cancel, logger: g.logger.With("stream", g.stream), dropped: g.dropped,
 		requests: make(chan *backendv1.HandleRequest), ended: make(chan struct{}), waiting: map[string]chan *backendv1.HandleResponse{},
 	}
 	g.calls.Go(c.send)

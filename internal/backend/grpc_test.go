@@ -33,11 +33,12 @@ func (o overGRPC) Handle(s carrying) error { return o.handle(s) }
 // listenGRPC serves on an address, port 0 for any, until the test is over or stop.
 func listenGRPC(t *testing.T, address string, handle func(carrying) error) (url string, stop func()) {
 	t.Helper()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := grpcgo.NewServer(grpcgo.MaxRecvMsgSize(16 << 20))
+	return serveOn(t, listen(t, address), handle)
+}
+
+func serveOn(t *testing.T, l net.Listener, handle func(carrying) error, options ...grpcgo.ServerOption) (url string, stop func()) {
+	t.Helper()
+	server := grpcgo.NewServer(append(options, grpcgo.MaxRecvMsgSize(16<<20))...)
 	if handle != nil {
 		backendv1.RegisterBackendServiceServer(server, overGRPC{handle: handle})
 	}
@@ -170,6 +171,7 @@ func TestWhatABackendOverGRPCGetsWrongReachesTheSenderAndNobodyElse(t *testing.T
 		"an unknown type":   {&backendv1.HandleResponse{Publish: append(published, event("said", `{}`))}, 502, false, "/publish/1"},
 		"a wrong reply":     {&backendv1.HandleResponse{Reply: []*backendv1.Message{event("messageReceived", `{}`)}, Publish: published}, 502, false, "/reply/0/data"},
 		"data that is none": {&backendv1.HandleResponse{Publish: []*backendv1.Message{event("messageReceived", `{`)}}, 502, false, "/publish"},
+		"10 MB":             {&backendv1.HandleResponse{Reply: []*backendv1.Message{event("welcome", strings.Repeat(" ", 10<<20)+"{}")}}, 502, false, "more than 2097152 bytes"},
 		"too much":          {&backendv1.HandleResponse{Publish: []*backendv1.Message{event("messageReceived", strings.Repeat(" ", 3<<20)+message)}}, 502, false, "more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,18 +186,83 @@ func TestWhatABackendOverGRPCGetsWrongReachesTheSenderAndNobodyElse(t *testing.T
 }
 
 func TestACallThatEndsFailsWhatItCarriesAndTheNextCommandMakesAnother(t *testing.T) {
-	calls := 0
-	h := serveGRPC(t, func(s carrying) error {
-		if calls++; calls > 1 {
-			return each(func(*backendv1.HandleRequest) *backendv1.HandleResponse { return &backendv1.HandleResponse{} })(s)
+	for name, end := range map[string]error{"by an error": status.Error(codes.Internal, "oops"), "for a restart": status.Error(codes.Unavailable, "restarting"), "in peace": nil} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			h := serveGRPC(t, func(s carrying) error {
+				if calls++; calls > 1 {
+					return each(func(*backendv1.HandleRequest) *backendv1.HandleResponse { return &backendv1.HandleResponse{} })(s)
+				}
+				if _, err := s.Recv(); err != nil {
+					return err
+				}
+				return end
+			})
+			_, err := h.says(t, "x")
+			wantProblem(t, err, 502, status.Code(end) != codes.Internal, "may have handled")
+			if _, err := h.says(t, "x"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// One call carries the commands of many: who did nothing wrong is told to send again, and the call is made anew.
+func TestAnAnswerThatBreaksTheCallFailsTheOthersForAMoment(t *testing.T) {
+	const others = 20
+	for name, breaks := range map[string]func(s carrying, id string) error{
+		"larger than a call takes": func(s carrying, id string) error {
+			_ = s.Send(&backendv1.HandleResponse{Id: id, Reply: []*backendv1.Message{event("welcome", strings.Repeat(" ", 17<<20))}})
+			<-s.Context().Done()
+			return nil
+		},
+		"an error":      func(carrying, string) error { return status.Error(codes.Internal, "oops") },
+		"nothing":       func(carrying, string) error { return nil },
+		"for a restart": func(carrying, string) error { return status.Error(codes.Unavailable, "restarting") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			h := serveGRPC(t, func(s carrying) error {
+				if calls++; calls > 1 {
+					return each(func(*backendv1.HandleRequest) *backendv1.HandleResponse { return &backendv1.HandleResponse{} })(s)
+				}
+				wrong := ""
+				for range others + 1 {
+					r, err := s.Recv()
+					if err != nil {
+						return err
+					}
+					if strings.Contains(string(r.GetData()), "wrong") {
+						wrong = r.GetId()
+					}
+				}
+				return breaks(s, wrong)
+			})
+			var senders sync.WaitGroup
+			for range others {
+				senders.Go(func() {
+					_, err := h.says(t, "x")
+					wantProblem(t, err, 502, true, "may have handled")
+				})
+			}
+			senders.Go(func() { _, _ = h.says(t, "wrong") }) // which one it was, nobody can tell
+			senders.Wait()
+			if _, err := h.says(t, "again"); err != nil { // and one break is no reason to open the circuit
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestAnAnswerThatIsLargerThanACallTakesIsItsCommandsFailure(t *testing.T) {
+	h := serveGRPC(t, each(func(r *backendv1.HandleRequest) *backendv1.HandleResponse {
+		if strings.Contains(string(r.GetData()), "wrong") {
+			return &backendv1.HandleResponse{Reply: []*backendv1.Message{event("welcome", strings.Repeat(" ", 17<<20))}}
 		}
-		if _, err := s.Recv(); err != nil {
-			return err
-		}
-		return status.Error(codes.Internal, "oops")
-	})
-	_, err := h.says(t, "x")
-	wantProblem(t, err, 502, false, "may have handled")
+		return &backendv1.HandleResponse{}
+	}))
+	_, err := h.says(t, "wrong")
+	wantProblem(t, err, 502, false, "more than 16777216 bytes")
 	if _, err := h.says(t, "x"); err != nil {
 		t.Error(err)
 	}
@@ -262,6 +329,9 @@ func TestAnAnswerThatIsLateOrNobodysIsDropped(t *testing.T) {
 	}
 	if got := h.stored(t); len(got) != 1 {
 		t.Errorf("stored is %q, want what answers the second command", got)
+	}
+	if n := h.count(t, "leat_backend_answers_dropped_total", "chat", ""); n < 2 { // the last one may be on its way yet
+		t.Errorf("%v answers are counted as dropped", n)
 	}
 	for _, id := range []string{"id=" + *dropped.Load() + "\n", `id=nobody's` + "\n"} {
 		if !strings.Contains(h.lines.String(), id) {

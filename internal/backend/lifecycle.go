@@ -26,7 +26,7 @@ const (
 
 // IsTold tells whether a stream's backend wants to hear of connections.
 func (b *Backends) IsTold(stream string) bool {
-	s := b.streams[stream]
+	s := b.stream(stream)
 	return s != nil && s.isTold()
 }
 
@@ -40,15 +40,24 @@ func (b *Backends) Connected(conn Conn) {
 	}
 }
 
-// Disconnected tells the backend that a connection is gone, after all of its commands. It does not wait.
+// Disconnected tells the backend of a connection that it was told of that it is gone, after all of its commands. It does
+// not wait.
 func (b *Backends) Disconnected(conn Conn) {
-	if b.IsTold(conn.Stream) {
+	of := connection{conn.Stream, conn.ID}
+	b.mu.Lock()
+	told := b.lines[of].open > 0
+	if s := b.stream(conn.Stream); told && s.gate == nil { // the contract has a backend no longer
+		delete(b.lines, of)
+		told = false
+	}
+	b.mu.Unlock()
+	if told { // also where the contract says lifecycle no longer
 		b.tell(conn, disconnected, -1)
 	}
 }
 
 func (b *Backends) tell(conn Conn, what string, opens int) {
-	s := b.streams[conn.Stream]
+	s := b.stream(conn.Stream)
 	if !b.begin() {
 		b.logger.Warn("a backend is not told of a connection: this node is shutting down", "stream", s.Name, "event", what, "connection", conn.ID)
 		return

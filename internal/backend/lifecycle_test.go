@@ -18,99 +18,97 @@ type diary struct {
 	entries []string
 }
 
-func (d *diary) write(r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
+func (d *diary) write(a asked) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.entries = append(d.entries, r.Header.Get("Ce-Type")+" "+r.Header.Get("Leat-Connection")+" "+r.Header.Get("Ce-Source")+" "+
-		r.Header.Get("Ce-Subject")+" "+string(body))
+	d.entries = append(d.entries, strings.Join([]string{a.Type, a.Connection, a.Source, a.Key, a.Data}, " "))
 }
 
 func TestABackendIsToldOfConnectionsAroundTheirCommands(t *testing.T) {
-	var told diary
-	slow := make(chan struct{})
-	h := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		told.write(r)
-		switch r.Header.Get("Ce-Type") {
-		case "leat.connected":
-			<-slow
-			_, _ = io.WriteString(w, `{"reply":[{"type":"welcome","data":{"a":1}}],"publish":[{"type":"welcome","data":{"b":2}}]}`)
-		case "leat.disconnected":
-			_, _ = io.WriteString(w, `{"publish":[{"type":"welcome","data":{"c":3}}]}`)
-		default:
-			w.WriteHeader(http.StatusNoContent)
+	eachKind(t, func(t *testing.T, start func(func(asked) string, ...string) *house) {
+		var told diary
+		slow := make(chan struct{})
+		h := start(func(a asked) string {
+			told.write(a)
+			switch a.Type {
+			case "leat.connected":
+				<-slow
+				return `{"reply":[{"type":"welcome","data":{"a":1}}],"publish":[{"type":"welcome","data":{"b":2}}]}`
+			case "leat.disconnected":
+				return `{"publish":[{"type":"welcome","data":{"c":3}}]}`
+			}
+			return ""
+		}, "LIFECYCLE=true")
+		greeted := make(chan []backend.Reply, 1)
+		conn := backend.Conn{ID: "c1", Stream: "chat", Key: new("hall"), Source: "/ws/chat", Reply: func(r []backend.Reply) { greeted <- r }}
+		h.Connected(conn)
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			for range 3 {
+				if _, err := h.Send(t.Context(), backend.Command{Stream: "chat", Type: "sendMessage", Data: []byte(`{"text":"x"}`), Connection: "c1",
+					Source: "/ws/chat", PathKey: new("hall")}); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+		// Others do not wait for this one.
+		if _, err := h.Send(t.Context(), backend.Command{Stream: "plain", Type: "do", Data: []byte(`{}`), Connection: "c1"}); err != nil {
+			t.Error(err)
 		}
-	}, "LIFECYCLE=true")
-	greeted := make(chan []backend.Reply, 1)
-	conn := backend.Conn{ID: "c1", Stream: "chat", Key: new("hall"), Source: "/ws/chat", Reply: func(r []backend.Reply) { greeted <- r }}
-	h.Connected(conn)
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
+		close(slow)
+		within(t, "the commands", sent)
+		h.Disconnected(conn)
+		h.Drain(t.Context())
+		if replies := <-greeted; len(replies) != 1 || string(replies[0].Data) != `{"a":1}` {
+			t.Errorf("greeted with %v", replies)
+		}
+		want := []string{"leat.connected c1 /ws/chat hall {}"}
 		for range 3 {
-			if _, err := h.Send(t.Context(), backend.Command{Stream: "chat", Type: "sendMessage", Data: []byte(`{"text":"x"}`), Connection: "c1",
-				Source: "/ws/chat", PathKey: new("hall")}); err != nil {
-				t.Error(err)
+			want = append(want, `sendMessage c1 /ws/chat hall {"text":"x"}`)
+		}
+		want = append(want, "leat.disconnected c1 /ws/chat hall {}")
+		var got []string
+		for _, entry := range told.entries {
+			if !strings.HasPrefix(entry, "do ") {
+				got = append(got, entry)
 			}
 		}
-	}()
-	// Others do not wait for this one.
-	if _, err := h.Send(t.Context(), backend.Command{Stream: "plain", Type: "do", Data: []byte(`{}`), Connection: "c1"}); err != nil {
-		t.Error(err)
-	}
-	close(slow)
-	within(t, "the commands", sent)
-	h.Disconnected(conn)
-	h.Drain(t.Context())
-	if replies := <-greeted; len(replies) != 1 || string(replies[0].Data) != `{"a":1}` {
-		t.Errorf("greeted with %v", replies)
-	}
-	want := []string{"leat.connected c1 /ws/chat hall {}"}
-	for range 3 {
-		want = append(want, `sendMessage c1 /ws/chat hall {"text":"x"}`)
-	}
-	want = append(want, "leat.disconnected c1 /ws/chat hall {}")
-	var got []string
-	for _, entry := range told.entries {
-		if !strings.HasPrefix(entry, "do ") {
-			got = append(got, entry)
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("told %q, want %q", got, want)
 		}
-	}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("told %q, want %q", got, want)
-	}
-	if stored := h.stored(t); fmt.Sprint(stored) != `[welcome hall {"b":2} welcome hall {"c":3}]` {
-		t.Errorf("stored %q", stored)
-	}
-	if n := h.count(t, "leat_lifecycle_events_total", "chat", "answered"); n != 2 {
-		t.Errorf("%v are counted, want 2", n)
-	}
+		if stored := h.stored(t); fmt.Sprint(stored) != `[welcome hall {"b":2} welcome hall {"c":3}]` {
+			t.Errorf("stored %q", stored)
+		}
+		if n := h.count(t, "leat_lifecycle_events_total", "chat", "answered"); n != 2 {
+			t.Errorf("%v are counted, want 2", n)
+		}
+	})
 }
 
 func TestAConnectionMayGoBeforeItsBackendKnowsThatItCame(t *testing.T) {
-	var told diary
-	h := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		told.write(r)
-		w.WriteHeader(http.StatusNoContent)
-	}, "LIFECYCLE=true")
 	const connections = 50
-	for i := range connections {
-		conn := backend.Conn{ID: fmt.Sprint(i), Stream: "chat"}
-		h.Connected(conn)
-		h.Disconnected(conn)
-	}
-	h.Drain(t.Context())
-	came := map[string]bool{}
-	for _, entry := range told.entries {
-		fields := strings.Fields(entry)
-		if fields[0] == "leat.disconnected" && !came[fields[1]] {
-			t.Errorf("connection %s goes before it comes", fields[1])
+	eachKind(t, func(t *testing.T, start func(func(asked) string, ...string) *house) {
+		var told diary
+		h := start(func(a asked) string { told.write(a); return "" }, "LIFECYCLE=true")
+		for i := range connections {
+			conn := backend.Conn{ID: fmt.Sprint(i), Stream: "chat"}
+			h.Connected(conn)
+			h.Disconnected(conn)
 		}
-		came[fields[1]] = true
-	}
-	if len(told.entries) != 2*connections {
-		t.Errorf("told %d times, want %d", len(told.entries), 2*connections)
-	}
+		h.Drain(t.Context())
+		came := map[string]bool{}
+		for _, entry := range told.entries {
+			fields := strings.Fields(entry)
+			if fields[0] == "leat.disconnected" && !came[fields[1]] {
+				t.Errorf("connection %s goes before it comes", fields[1])
+			}
+			came[fields[1]] = true
+		}
+		if len(told.entries) != 2*connections {
+			t.Errorf("told %d times, want %d", len(told.entries), 2*connections)
+		}
+	})
 }
 
 func TestABackendThatFailsWithAConnectionIsLoggedAndItsCommandsGoOn(t *testing.T) {

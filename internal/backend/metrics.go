@@ -9,6 +9,7 @@ type metrics struct {
 	commands  *prometheus.CounterVec
 	lifecycle *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
+	dropped   *prometheus.CounterVec
 	open      *prometheus.Desc
 	backends  *Backends
 }
@@ -28,11 +29,15 @@ func newMetrics(registry prometheus.Registerer, b *Backends) *metrics {
 			Help:    "From a valid command to its answer, what it publishes stored.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"stream"}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "leat_backend_answers_dropped_total",
+			Help: "Answers of a backend over gRPC that reached nobody, because they were late or answered nothing that was asked.",
+		}, []string{"stream"}),
 		open: prometheus.NewDesc("leat_backend_circuit_open", "1 while the circuit to the backend is open, so that it gets no commands; else 0.",
 			[]string{"stream"}, nil),
 		backends: b,
 	}
-	registry.MustRegister(m.commands, m.lifecycle, m.seconds, m)
+	registry.MustRegister(m.commands, m.lifecycle, m.seconds, m.dropped, m)
 	return m
 }
 
@@ -41,7 +46,7 @@ func (m *metrics) Describe(descriptions chan<- *prometheus.Desc) { descriptions 
 
 // Collect asks each circuit when the metric is read: one that has been open long enough closes only as commands come.
 func (m *metrics) Collect(values chan<- prometheus.Metric) {
-	for name, s := range m.backends.streams {
+	for name, s := range m.backends.streams.Load().byName {
 		if s.gate == nil {
 			continue
 		}
@@ -64,13 +69,13 @@ func outcome(err error) string {
 	switch problem.From(err).Kind {
 	case problem.Refused:
 		return "refused"
-	case problem.Internal, problem.BackendFailed:
+	case problem.Internal, problem.BackendFailed, problem.BackendGone:
 		return "failed"
 	case problem.BackendUnavailable:
 		return "unreachable"
 	case problem.BackendLate:
 		return "late"
-	case problem.Unavailable, problem.Draining:
+	case problem.Unavailable, problem.Draining, problem.TooMany:
 		return "unavailable"
 	}
 	return "invalid"

@@ -35,6 +35,7 @@ func (b *Backends) answer(w http.ResponseWriter, r *http.Request) ([]Reply, erro
 	c := Command{
 		Stream:      r.PathValue("stream"),
 		Source:      "/commands/" + r.PathValue("stream"),
+		Remote:      r.RemoteAddr,
 		Traceparent: r.Header.Get("Traceparent"),
 		Tracestate:  r.Header.Get("Tracestate"),
 	}

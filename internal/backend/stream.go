@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"maps"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -29,27 +29,39 @@ type stream struct {
 // handlerTimeout bounds a handler in this process where the contract has no backend, and so no timeout.
 const handlerTimeout = 5 * time.Second
 
-func (b *Backends) newStream(s *contract.Stream) *stream {
+func (b *Backends) newStream(s *contract.Stream, fits ingest.Fits) *stream {
+	return b.newStreamLike(&stream{Stream: &contract.Stream{}, handlers: map[string]Handler{}}, s, fits)
+}
+
+// newStreamLike keeps the handlers of the stream as it was, and its gate where the backend is the same.
+func (b *Backends) newStreamLike(old *stream, s *contract.Stream, fits ingest.Fits) *stream {
 	st := &stream{
 		Stream:   s,
 		backends: b,
 		commands: ingest.NewCommandChecker(s),
 		events:   ingest.NewChecker(s),
-		handlers: map[string]Handler{},
+		handlers: old.handlers,
 		timeout:  handlerTimeout,
 	}
-	if s.Backend != nil {
-		st.timeout = s.Backend.Timeout
-		st.gate = newGate(s, newForwarder(s, b.logger), b.logger, b.running)
+	st.commands.Restrict(fits)
+	st.events.Restrict(fits)
+	if s.Backend == nil {
+		return st
+	}
+	st.timeout = s.Backend.Timeout
+	if was := old.Backend; was != nil && was.URL == s.Backend.URL && was.Timeout == s.Backend.Timeout && maps.Equal(was.Headers, s.Backend.Headers) {
+		st.gate = old.gate
+	} else {
+		st.gate = newGate(s, newForwarder(s, b), b.logger, b.running)
 	}
 	return st
 }
 
-func newForwarder(s *contract.Stream, logger *slog.Logger) forwarder {
+func newForwarder(s *contract.Stream, b *Backends) forwarder {
 	if !strings.HasPrefix(s.Backend.URL, "grpc") {
 		return newOverHTTP(s)
 	}
-	g, err := newOverGRPC(s, logger)
+	g, err := newOverGRPC(s, b.logger, b.metrics.dropped.WithLabelValues(s.Name))
 	if err != nil {
 		panic(err) // the contract's URL was checked, and grpc-go dials later
 	}
@@ -153,7 +165,7 @@ func (s *stream) log(command string, err error) {
 	}
 	p := problem.From(err)
 	switch p.Kind {
-	case problem.Internal, problem.BackendFailed, problem.BackendUnavailable, problem.BackendLate:
+	case problem.Internal, problem.BackendFailed, problem.BackendUnavailable, problem.BackendGone, problem.BackendLate:
 		s.backends.logger.Warn("a command has failed", "stream", s.Name, "command", command, "error", p.Detail, "cause", p.Unwrap())
 	}
 }

@@ -63,7 +63,7 @@ func (d *Demo) Run(ctx context.Context) error {
 		Contract: c,
 		Logger:   d.Logger,
 		Output:   d.Output,
-		Pages:    map[string]http.Handler{"/": serve(page), "/chat": serve(chatPage)},
+		Pages:    map[string]http.Handler{"/": serve(page), "/chat": serve(chatPage), "/typed": serve(typedPage)},
 		Actions:  map[string]http.Handler{"/chat/backend/start": backend.order(true), "/chat/backend/stop": backend.order(false)},
 		Started: func(a node.Addresses) {
 			running = true

@@ -48,6 +48,7 @@ func (d *Demo) suggestions(a node.Addresses, backend status) []suggestion {
 		add("live", "curl -N %s/events/orders", a.Public)
 		add("history", "curl -H 'Accept: application/json' '%s/events/orders?limit=3'", a.Public)
 		add("publish", `curl %s/events/orders --json '{"type":"order.cancelled","data":{"orderId":"or_1","reason":"just trying"}}'`, a.Public)
+		add("typed", "%s/typed, a gRPC service over the Connect protocol", a.Public)
 		add("tail", "%s tail telemetry --last 5%s", d.Command, at)
 		add("websocket", "websocat ws://%s/ws/prices", host)
 		add("chat", "%s/chat?room=tea in two windows, and a third voice:", a.Public)

@@ -11,6 +11,9 @@ var page []byte
 //go:embed chat.html
 var chatPage []byte
 
+//go:embed typed.html
+var typedPage []byte
+
 // serve answers with a page. Everything that it needs is in it, and its policy forbids the rest.
 func serve(page []byte) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

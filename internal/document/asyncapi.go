@@ -1,6 +1,7 @@
 package document
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -150,10 +151,10 @@ func (c *streamChannels) operation(name, action, summary, need string, channel O
 
 // messagesOf refers to messages of a channel.
 func messagesOf(channel Object, messages []string) []any {
-	base, _ := mustGet(channel, "$ref").(string)
+	base, _ := channel.Get("$ref")
 	all := make([]any, len(messages))
 	for i, name := range messages {
-		all[i] = object("$ref", base+"/messages/"+name)
+		all[i] = object("$ref", fmt.Sprintf("%v/messages/%s", base, name))
 	}
 	return all
 }

@@ -34,11 +34,11 @@ func (c *streamChannels) events(keyed bool) {
 	}
 	channel := c.channel(name, "/events/", keyed, "Events of "+c.stream.Name, "http", messages, more...)
 	if offered {
-		c.operation(name+".subscribe", "send", "Server-Sent Events of "+c.stream.Name, c.access().Subscribe, channel, sent,
+		c.operation(name+".subscribe", "send", "Server-Sent Events of "+c.stream.Name, c.stream.Access.Subscribe, channel, sent,
 			Member[any]{"bindings", object("http", object("method", "GET", "query", c.query(keyed), "bindingVersion", httpBinding))},
 			Member[any]{"x-sse", object("mediaType", "text/event-stream", "resume", "Last-Event-ID")})
 	}
-	c.operation(name+".publish", "receive", "Publish to "+c.stream.Name, c.access().Publish, channel, received,
+	c.operation(name+".publish", "receive", "Publish to "+c.stream.Name, c.stream.Access.Publish, channel, received,
 		Member[any]{"bindings", httpPost}, answer(channel, "published"))
 }
 
@@ -109,13 +109,13 @@ func (c *streamChannels) commands(keyed bool) {
 	name := c.channelName("commands", keyed)
 	messages, received := Object{}, []string{}
 	for _, t := range c.stream.Commands {
-		messages.Set(t.Name, c.body(t, "Command", c.commandMessage(t)))
+		messages.Set(t.Name, c.body(t, "Command", c.streamAPI.message(t)))
 		received = append(received, t.Name)
 	}
 	replies := c.replySchema()
 	messages.Set("replies", c.message(c.name+"Replies", object("name", "replies", "title", "Replies", "payload", replies)))
 	channel := c.channel(name, "/commands/", keyed, "Commands to "+c.stream.Name, "http", messages)
-	c.operation(name+".send", "receive", "Send a command to "+c.stream.Name, c.access().Command, channel, received,
+	c.operation(name+".send", "receive", "Send a command to "+c.stream.Name, c.stream.Access.Command, channel, received,
 		Member[any]{"bindings", httpPost}, answer(channel, "replies"))
 }
 

@@ -41,10 +41,10 @@ func (c *streamChannels) socket(keyed bool) {
 	binding := object("ws", object("method", "GET", "query", c.query(keyed), "headers", object("type", "object",
 		"properties", object("Sec-WebSocket-Protocol", object("type", "string", "const", "leat.v1"))), "bindingVersion", socketBinding))
 	channel := c.channel(name, "/ws/", keyed, "WebSocket of "+c.stream.Name, "websocket", messages, Member[any]{"bindings", binding})
-	c.operation(name+".subscribe", "send", "Events of "+c.stream.Name, c.access().Subscribe, channel, append([]string{"subscribed"}, sent...))
-	c.operation(name+".publish", "receive", "Publish to "+c.stream.Name, c.access().Publish, channel, publishes, answer(channel, "ack", "error"))
+	c.operation(name+".subscribe", "send", "Events of "+c.stream.Name, c.stream.Access.Subscribe, channel, append([]string{"subscribed"}, sent...))
+	c.operation(name+".publish", "receive", "Publish to "+c.stream.Name, c.stream.Access.Publish, channel, publishes, answer(channel, "ack", "error"))
 	if len(commands) > 0 {
-		c.operation(name+".command", "receive", "Send a command to "+c.stream.Name, c.access().Command, channel, commands,
+		c.operation(name+".command", "receive", "Send a command to "+c.stream.Name, c.stream.Access.Command, channel, commands,
 			answer(channel, append(replies, "ack", "error")...))
 	}
 }

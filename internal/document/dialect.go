@@ -85,7 +85,7 @@ func (d *dialect30) keyword(out *Object, m Member[any]) {
 	case m.Name == "anyOf":
 		d.either(out, list(value))
 	case m.Name == "allOf":
-		out.Set("allOf", append(list(mustGet(*out, "allOf")), list(value)...))
+		out.Set("allOf", append(list(valueOf(*out, "allOf")), list(value)...))
 	default:
 		out.Set(m.Name, value)
 	}
@@ -94,7 +94,7 @@ func (d *dialect30) keyword(out *Object, m Member[any]) {
 // either asks for one of the schemas, also where another anyOf is there already.
 func (d *dialect30) either(out *Object, schemas []any) {
 	if out.Has("anyOf") {
-		out.Set("allOf", append(list(mustGet(*out, "allOf")), object("anyOf", schemas)))
+		out.Set("allOf", append(list(valueOf(*out, "allOf")), object("anyOf", schemas)))
 		return
 	}
 	out.Set("anyOf", schemas)
@@ -247,7 +247,7 @@ func anyOf(schemas []any) any {
 // isNever knows the schema that takes nothing, as asObject writes it.
 func isNever(schema any) bool {
 	o, _ := schema.(Object)
-	not, _ := mustGet(o, "not").(Object)
+	not, _ := valueOf(o, "not").(Object)
 	return len(o) == 1 && not != nil && len(not) == 0
 }
 
@@ -264,7 +264,8 @@ func list(value any) []any {
 	return items
 }
 
-func mustGet(o Object, name string) any {
+// valueOf gives a member, nil where there is none.
+func valueOf(o Object, name string) any {
 	value, _ := o.Get(name)
 	return value
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // readYAML gives the values as encoding/json would.
-func readYAML(t interface{ Fatalf(string, ...any) }, text []byte) any {
+func readYAML(t rapid.TB, text []byte) any {
 	var value any
 	if err := yaml.Unmarshal(text, &value); err != nil {
 		t.Fatalf("%v in\n%s", err, text)

@@ -13,8 +13,9 @@ import (
 
 // An Imported is a contract made of another kind of document.
 type Imported struct {
-	YAML    []byte           // the contract; it is valid
-	Skipped []contract.Error // what of the document is not in it, or only roughly so, each at its place
+	YAML     []byte             // the contract, as a file has it
+	Contract *contract.Contract // the same; its file is the document's
+	Skipped  []contract.Error   // what of the document is not in it, or only roughly so, each at its place
 }
 
 // IsImportable tells whether a file's text is a document that Import reads, and no contract.
@@ -103,18 +104,32 @@ func (im *importer) contract() (*Imported, error) {
 		}
 		streams.Set(s.name, o)
 	}
-	text, err := YAML(object("leat", 1, "info", literal(im.info()), "streams", streams))
+	made := object("leat", 1, "info", literal(im.info()), "streams", streams)
+	text, err := YAML(made)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := contract.Parse(im.file, text); err != nil {
-		var wrong contract.Errors
-		if errors.As(err, &wrong) { // places in the text would mislead: the file has another
+	c, err := im.parse(made)
+	if err != nil {
+		if wrong, ok := errors.AsType[contract.Errors](err); ok { // places in the text would mislead: the file has another
 			return nil, contract.Errors{im.root.Error("no valid contract comes of this document: %s", wrong[0].Text)}
 		}
 		return nil, err
 	}
-	return &Imported{YAML: text, Skipped: inOrder(im.skipped)}, nil
+	return &Imported{YAML: text, Contract: c, Skipped: inOrder(im.skipped)}, nil
+}
+
+// parse makes a contract of what was made for one. A file named .json is read as JSON.
+func (im *importer) parse(made Object) (*contract.Contract, error) {
+	encode := YAML
+	if filepath.Ext(im.file) == ".json" {
+		encode = JSON
+	}
+	text, err := encode(made)
+	if err != nil {
+		return nil, err
+	}
+	return contract.Parse(im.file, text)
 }
 
 // backendAddress leaves it to the environment: it is in no document.
@@ -210,13 +225,8 @@ func (im *importer) refusal(s *importedStream, t *importedType) string {
 	if key, has := s.fields.Get("key"); has && key != "path" && !slices.Contains(s.commands, t) {
 		stream.Set("key", key)
 	}
-	text, err := YAML(object("leat", 1, "info", object("title", "A title", "version", "1.0.0"), "streams", object("s", stream)))
-	if err != nil {
-		return err.Error()
-	}
-	_, err = contract.Parse(im.file, text)
-	var wrong contract.Errors
-	if errors.As(err, &wrong) {
+	_, err := im.parse(object("leat", 1, "info", object("title", "A title", "version", "1.0.0"), "streams", object("s", stream)))
+	if wrong, ok := errors.AsType[contract.Errors](err); ok {
 		return strings.TrimPrefix(wrong[0].Text, `stream "s": event "`+t.name+`": `)
 	}
 	return ""
@@ -260,7 +270,7 @@ func (im *importer) open(file string) contract.Tree {
 		return known
 	}
 	var root contract.Tree
-	if text, err := os.ReadFile(file); err == nil { //nolint:gosec // the document names it
+	if text, err := os.ReadFile(file); err == nil {
 		root, _ = contract.ReadTree(file, text)
 	}
 	im.files[file] = root

@@ -21,7 +21,7 @@ type eventSource struct {
 
 // eventTypes makes out the types of an operation's events: from the branches of the schema, from the parameter
 // eventTypes, and from the examples.
-func (im *importer) eventTypes(op, media place, parameters []place) []*importedType {
+func (im *importer) eventTypes(media place, parameters []place) []*importedType {
 	e := &eventSource{schemas: map[string]place{}, examples: map[string][]any{}, of: map[string]place{}}
 	schema := media.of(media.Get("itemSchema")) // OpenAPI 3.2
 	if !schema.Exists() {

@@ -32,12 +32,11 @@ func (im *importer) info() Object {
 // version makes a semantic version, since contracts have no others.
 func (im *importer) version(at contract.Tree) string {
 	text := at.Scalar()
-	made := text
 	if _, err := contract.Parse("v.yaml", []byte("leat: 1\ninfo: { title: t, version: "+string(at.JSON())+" }\n"+
 		"streams: { s: { events: { e: { schema: true } } } }\n")); err == nil {
 		return text
 	}
-	made = "1.0.0"
+	made := "1.0.0"
 	if parts := versionLike.FindStringSubmatch(text); parts != nil {
 		for i := range parts[1:] {
 			if parts[i+1] = strings.TrimLeft(parts[i+1], "0"); parts[i+1] == "" {

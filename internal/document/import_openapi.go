@@ -63,7 +63,7 @@ func (im *importer) operation(path contract.Tree, item, op place) {
 		return
 	}
 	parameters := im.parameters(item, op)
-	types := im.eventTypes(op, media, parameters)
+	types := im.eventTypes(media, parameters)
 	if len(types) == 0 {
 		im.skip(op.Tree, "%s is left out: it tells nothing of its events", what)
 		return

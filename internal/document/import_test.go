@@ -1,8 +1,6 @@
 package document_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -113,13 +111,4 @@ func wantSkipped(t *testing.T, im *document.Imported, want ...string) {
 			t.Errorf("nothing is said of %q in %v", text, im.Skipped)
 		}
 	}
-}
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

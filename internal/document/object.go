@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -24,8 +25,8 @@ type Object = Map[any]
 // object makes an Object of names and values in turn.
 func object(namesAndValues ...any) Object {
 	o := make(Object, 0, len(namesAndValues)/2)
-	for i := 0; i < len(namesAndValues); i += 2 {
-		o = append(o, Member[any]{namesAndValues[i].(string), namesAndValues[i+1]}) //nolint:forcetypeassert // our own calls
+	for pair := range slices.Chunk(namesAndValues, 2) {
+		o = append(o, Member[any]{pair[0].(string), pair[1]}) //nolint:forcetypeassert // our own calls
 	}
 	return o
 }

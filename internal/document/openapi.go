@@ -56,8 +56,8 @@ type openAPI struct {
 	secured   bool
 }
 
-// OpenAPI describes what a contract's server answers over plain HTTP; server is its URL.
-func OpenAPI(c *contract.Contract, version Version, server string) *OpenAPIDocument {
+// OpenAPI describes what a contract's server answers over plain HTTP; address is its URL.
+func OpenAPI(c *contract.Contract, version Version, address string) *OpenAPIDocument {
 	b := &openAPI{version: version, doc: &OpenAPIDocument{}, ids: names{}, responses: map[string]*response{}}
 	adapt := withItems
 	if version == OpenAPI30 {
@@ -66,7 +66,7 @@ func OpenAPI(c *contract.Contract, version Version, server string) *OpenAPIDocum
 	b.parts = newComponents(c, adapt, ownNames...)
 	b.doc.OpenAPI = version.full()
 	b.doc.Info = b.info(c.Info)
-	b.doc.Servers = serverList(server)
+	b.doc.Servers = []server{{URL: address}}
 	b.doc.Security = []Map[[]string]{}
 	for _, s := range c.Streams {
 		b.stream(s)
@@ -74,8 +74,6 @@ func OpenAPI(c *contract.Contract, version Version, server string) *OpenAPIDocum
 	b.finish()
 	return b.doc
 }
-
-func serverList(url string) []server { return []server{{URL: url}} }
 
 // undescribed is the description of an API whose contract has none: validators want one.
 const undescribed = "Event streams: subscribe with a GET, publish with a POST."

@@ -11,6 +11,6 @@ func (o *streamAPI) command(keyed bool) *operation {
 	op.RequestBody = &requestBody{Required: true, Content: Map[*mediaType]{{"application/json", &mediaType{Schema: o.sent, Examples: o.commandExamples()}}}}
 	op.Responses.Set("200", &response{Description: "It was handled.", Content: Map[*mediaType]{{"application/json", &mediaType{Schema: o.replies}}}})
 	o.fail(op, "400", "403", "413", "415", "422", "502", "503", "504", "default")
-	o.secure(op, o.access().Command)
+	o.secure(op, o.stream.Access.Command)
 	return op
 }

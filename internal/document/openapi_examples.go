@@ -19,14 +19,21 @@ type sample struct {
 	name, key string
 	data      any
 	text      []byte // the data, compact
+	made      bool   // from the schema: the contract has none
 }
 
 // samples lists the examples of types; those of a pointer's key have it from their data.
 func (o *streamAPI) samples(types []*contract.EventType) []sample {
 	var all []sample
 	for _, t := range types {
-		for i, text := range t.Examples {
-			s := sample{typ: t, name: t.Name, data: mustParse(text), text: text}
+		texts := t.Examples
+		if len(texts) == 0 {
+			if made := makeSample(t); made != nil {
+				texts = append(texts, made)
+			}
+		}
+		for i, text := range texts {
+			s := sample{typ: t, name: t.Name, data: mustParse(text), text: text, made: len(t.Examples) == 0}
 			if i > 0 {
 				s.name += "-" + strconv.Itoa(i+1)
 			}
@@ -114,15 +121,15 @@ func (o *streamAPI) envelopeLines() string {
 }
 
 func asLines(all []Object) string {
-	text := ""
+	var b strings.Builder
 	for _, e := range all {
 		line, err := marshal(e)
 		if err != nil {
 			panic(err) // of what was parsed
 		}
-		text += string(line) + "\n"
+		b.Write(append(line, '\n'))
 	}
-	return text
+	return b.String()
 }
 
 func (o *streamAPI) pageExamples() Map[*example] {
@@ -132,13 +139,22 @@ func (o *streamAPI) pageExamples() Map[*example] {
 	return nil
 }
 
+// example shows a sample in some form, and whether it was made.
+func (s sample) example(value Object) *example {
+	e := &example{Summary: s.typ.Summary, Value: value}
+	if s.made {
+		e.Leat = object("made", true)
+	}
+	return e
+}
+
 // published shows a sample as a publisher sends it.
 func published(s sample) Object { return object("type", s.typ.Name, "data", s.data) }
 
 func (o *streamAPI) publishExamples(keyed bool) Map[*example] {
 	var all Map[*example]
 	for _, s := range o.forKey(keyed) {
-		all.Set(s.name, &example{Summary: s.typ.Summary, Value: published(s)})
+		all.Set(s.name, s.example(published(s)))
 	}
 	return all
 }
@@ -148,7 +164,7 @@ func (o *streamAPI) cloudEventExamples(keyed bool) Map[*example] {
 	for i, s := range o.forKey(keyed) {
 		e := object("specversion", "1.0", "id", "example-"+strconv.Itoa(i+1), "source", "/examples", "type", s.typ.Name,
 			"datacontenttype", "application/json", "data", s.data)
-		all.Set(s.name, &example{Summary: s.typ.Summary, Value: e})
+		all.Set(s.name, s.example(e))
 	}
 	return all
 }
@@ -164,7 +180,7 @@ func (o *streamAPI) publishLines(keyed bool) string {
 func (o *streamAPI) commandExamples() Map[*example] {
 	var all Map[*example]
 	for _, s := range o.samples(o.stream.Commands) {
-		all.Set(s.name, &example{Summary: s.typ.Summary, Value: published(s)})
+		all.Set(s.name, s.example(published(s)))
 	}
 	return all
 }

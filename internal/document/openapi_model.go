@@ -83,6 +83,7 @@ type mediaType struct {
 type example struct {
 	Summary string `json:"summary,omitempty"`
 	Value   any    `json:"value"`
+	Leat    Object `json:"x-leat,omitempty"`
 }
 
 type response struct {

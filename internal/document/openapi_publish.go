@@ -15,7 +15,7 @@ func (o *streamAPI) publish(keyed bool) *operation {
 		op.Responses.Set("202", &response{Description: "The events go to whoever is subscribed now.",
 			Content: Map[*mediaType]{{"application/json", &mediaType{Schema: object("type", "object")}}}})
 		o.fail(op, "400", "403", "413", "415", "422", "503", "default")
-		o.secure(op, o.access().Publish)
+		o.secure(op, o.stream.Access.Publish)
 		return op
 	}
 	etag := Map[*header]{{"ETag", &header{Description: "The position of a single event, which `If-Match` takes.", Schema: textSchema}}}
@@ -25,7 +25,7 @@ func (o *streamAPI) publish(keyed bool) *operation {
 		Content: Map[*mediaType]{{"application/json", &mediaType{Schema: o.stored201(),
 			Examples: Map[*example]{{"one", &example{Value: object("id", examplePosition)}}}}}}})
 	o.fail(op, "400", "403", "412", "413", "415", "422", "503", "default")
-	o.secure(op, o.access().Publish)
+	o.secure(op, o.stream.Access.Publish)
 	return op
 }
 

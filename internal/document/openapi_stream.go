@@ -34,7 +34,7 @@ func (o *streamAPI) schemas() {
 	o.cloudEvent = o.union(events, "CloudEvent", o.asCloudEvent)
 	o.batch = o.several("CloudEventBatch", o.cloudEvent)
 	if commands := o.stream.Commands; len(commands) > 0 {
-		o.sent = o.union(commands, "Command", o.commandMessage)
+		o.sent = o.union(commands, "Command", o.message)
 		o.replies = o.own(o.name+"Replies", object("type", "object", "required", []any{"reply"}, "properties", object(
 			"reply", object("type", "array", "description", "Events for the sender of the command alone",
 				"items", o.union(events, "Reply", o.reply)))))
@@ -58,7 +58,7 @@ func (o *streamAPI) union(types []*contract.EventType, suffix string, schema fun
 	for _, t := range types {
 		branch := o.own(o.parts.data[t]+suffix, schema(t))
 		branches = append(branches, branch)
-		mapping.Set(t.Name, mustGet(branch, "$ref"))
+		mapping.Set(t.Name, valueOf(branch, "$ref"))
 	}
 	return o.own(o.name+suffix, object("oneOf", branches, "discriminator", object("propertyName", "type", "mapping", mapping)))
 }
@@ -109,7 +109,7 @@ func (o *streamAPI) enveloped(schema Object, name string, data Object, withID bo
 // publication is what a publisher sends.
 func (o *streamAPI) publication(t *contract.EventType) Object {
 	schema := o.message(t)
-	properties, _ := mustGet(schema, "properties").(Object)
+	properties, _ := valueOf(schema, "properties").(Object)
 	properties.Set("time", object("type", "string", "format", "date-time", "description", "When it happened; else when it is stored"))
 	schema.Set("properties", properties)
 	return schema
@@ -127,8 +127,6 @@ func (o *streamAPI) message(t *contract.EventType) Object {
 	schema.Set("additionalProperties", false)
 	return schema
 }
-
-func (o *streamAPI) commandMessage(t *contract.EventType) Object { return o.message(t) }
 
 func (o *streamAPI) reply(t *contract.EventType) Object {
 	schema := described(t)

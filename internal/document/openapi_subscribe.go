@@ -2,8 +2,6 @@ package document
 
 import (
 	"strings"
-
-	"github.com/leatstream/leat/contract"
 )
 
 // subscribe is GET of a stream, or of one key of it.
@@ -24,11 +22,9 @@ func (o *streamAPI) subscribe(keyed bool) *operation {
 	}
 	op.Responses.Set("200", ok)
 	o.fail(op, "400", "406", "503", "default")
-	o.secure(op, o.access().Subscribe)
+	o.secure(op, s.Access.Subscribe)
 	return op
 }
-
-func (o *streamAPI) access() contract.Access { return o.stream.Access }
 
 func (o *streamAPI) operationID(verb string, keyed bool) string {
 	if keyed {

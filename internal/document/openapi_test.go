@@ -72,7 +72,7 @@ func TestTheSameContractGivesTheSameBytes(t *testing.T) {
 			if diff := cmp.Diff(want, readYAML(t, firstYAML)); diff != "" {
 				t.Errorf("%s %s: YAML and JSON differ: %s", file, version, diff)
 			}
-			for range 5 { // maps of Go have another order each time
+			for range 2 { // maps of Go have another order each time
 				asYAML, asJSON := write(t, document.OpenAPI(load(t, file), version, local))
 				if string(asYAML) != string(firstYAML) || string(asJSON) != string(firstJSON) {
 					t.Fatalf("%s %s: another time it is another document", file, version)
@@ -114,8 +114,8 @@ func TestAccessIsSecurity(t *testing.T) {
 			t.Fatal(err)
 		}
 		get, post := doc.Paths["/events/a"]["get"], doc.Paths["/events/a"]["post"]
-		got, _ := json.Marshal([]any{get.Security, post.Security, get.Responses["401"] != nil, get.Responses["403"] != nil, doc.Components.SecuritySchemes["bearer"]["scheme"]})
-		if want := `[[{"bearer":[]}],[{"bearer":[` + roles + `]}],true,true,"bearer"]`; string(got) != want {
+		got := compact(t, []any{get.Security, post.Security, get.Responses["401"] != nil, get.Responses["403"] != nil, doc.Components.SecuritySchemes["bearer"]["scheme"]})
+		if want := `[[{"bearer":[]}],[{"bearer":[` + roles + `]}],true,true,"bearer"]`; got != want {
 			t.Errorf("%s: got %s, want %s", version, got, want)
 		}
 	}

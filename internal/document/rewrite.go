@@ -16,7 +16,7 @@ func asObject(schema any) any {
 // pointElsewhere makes the references of a bundle such to components; self is that of the bundle's own schema.
 func pointElsewhere(schema any, self string, definitions map[string]string) any {
 	return rewrite(schema, func(o Object) Object {
-		if text, ok := mustGet(o, "$ref").(string); ok {
+		if text, ok := valueOf(o, "$ref").(string); ok {
 			name := self
 			if text != "#" {
 				name = definitions[strings.TrimPrefix(text, "#/$defs/")]
@@ -38,7 +38,7 @@ func withItems(schema any) any {
 		return schema
 	}
 	return rewrite(schema, func(o Object) Object {
-		if mustGet(o, "type") == "array" && !o.Has("items") {
+		if valueOf(o, "type") == "array" && !o.Has("items") {
 			o.Set("items", Object{})
 		}
 		return o

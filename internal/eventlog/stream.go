@@ -35,6 +35,7 @@ type Stream struct {
 	highest atomic.Uint64 // the last sequence ever seen
 
 	mu      sync.Mutex // guards the fields below; held while they are stored, so the log knows a life before its first event
+	keeps   contract.Retention
 	config  jetstream.StreamConfig
 	lineage Lineage
 	torn    span   // First to Last: what was missing at the end when it was opened; zero: nothing
@@ -66,7 +67,7 @@ func (l *Log) Streams(ctx context.Context, declared []*contract.Stream) ([]*Stre
 // Stream opens a stream of the contract: it is made, or changed to the contract's retention.
 func (l *Log) Stream(ctx context.Context, c *contract.Stream) (*Stream, error) {
 	s := &Stream{
-		log: l, contract: c, name: c.Name, gate: newGate(),
+		log: l, contract: c, name: c.Name, gate: newGate(), keeps: c.Retention,
 		stream:  "leat-" + c.Name,
 		prefix:  "leat." + c.Name + ".",
 		reads:   l.reads.WithLabelValues(c.Name),
@@ -157,6 +158,33 @@ func (s *Stream) adopt(ctx context.Context, info *streamInfo) error {
 	return s.syncLineage()
 }
 
+// Retain changes how much the stream keeps while it runs; what is beyond it goes at once.
+func (s *Stream) Retain(ctx context.Context, r contract.Retention) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stored() || r == s.keeps {
+		return nil
+	}
+	before := s.keeps
+	s.keeps = r
+	config := s.configure()
+	err := s.update(ctx, config)
+	if err == nil {
+		s.config = config
+		err = s.syncLineage()
+	}
+	if err != nil {
+		s.keeps = before
+		return fmt.Errorf("stream %q: retention: %w", s.name, err)
+	}
+	if s.onDisk() {
+		s.log.mu.Lock()
+		s.log.reserve(r.Bytes - before.Bytes)
+		s.log.mu.Unlock()
+	}
+	return nil
+}
+
 func (s *Stream) update(ctx context.Context, config jetstream.StreamConfig) error {
 	s.log.asking.RLock()
 	defer s.log.asking.RUnlock()
@@ -172,16 +200,16 @@ func (s *Stream) configure() jetstream.StreamConfig {
 		Storage:            jetstream.FileStorage,
 		Replicas:           1,
 		Discard:            jetstream.DiscardOld,
-		MaxAge:             c.Retention.Age,
-		MaxBytes:           c.Retention.Bytes,
+		MaxAge:             s.keeps.Age,
+		MaxBytes:           s.keeps.Bytes,
 		MaxMsgs:            -1,
 		Duplicates:         DedupeWindow,
 		AllowDirect:        true,
 		AllowAtomicPublish: true,
 		Metadata:           map[string]string{lineageKey: s.lineage.String()},
 	}
-	if c.Retention.Events > 0 {
-		config.MaxMsgs = c.Retention.Events
+	if s.keeps.Events > 0 {
+		config.MaxMsgs = s.keeps.Events
 	}
 	if c.Durability == contract.Memory {
 		config.Storage = jetstream.MemoryStorage

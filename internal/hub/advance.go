@@ -39,8 +39,10 @@ func (s *Subscriber) advance(ctx context.Context, take func(*block) (missing uin
 		st.mu.Unlock()
 		return atEnd, nil
 	case s.at >= t.base:
-		missing := take(t.block(s.at))
-		st.mu.Unlock()
+		missing := func() uint64 {
+			defer st.mu.Unlock() // also if the format has a bug
+			return take(t.block(s.at))
+		}()
 		if missing > 0 {
 			s.skip(missing, event.GapExpired)
 		}
@@ -48,7 +50,7 @@ func (s *Subscriber) advance(ctx context.Context, take func(*block) (missing uin
 	}
 	last := t.last
 	st.mu.Unlock()
-	if st.live || s.met && st.contract.Slow == contract.SlowSkip {
+	if st.live || s.met && st.contract.Load().Slow == contract.SlowSkip {
 		s.skip(last, event.GapOverflow)
 		return skipped, nil
 	}
@@ -75,7 +77,7 @@ func (s *Subscriber) takeGap() *event.Event {
 	if g.asked == "" {
 		g.asked = s.told.String()
 	}
-	return event.NewGap(s.stream.contract.Name, g.asked, g.to, g.reason, time.Now())
+	return event.NewGap(s.stream.name, g.asked, g.to, g.reason, time.Now())
 }
 
 // behind is how many events the tail holds, or has held, behind what was written.

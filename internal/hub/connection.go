@@ -26,6 +26,8 @@ type Connection struct {
 	over      atomic.Bool   // the server ends it
 	pushed    atomic.Bool   // pushes has something for a subscriber to write
 
+	pushing sync.Mutex // held while what was pushed is taken and written; taken before mu
+
 	mu          sync.Mutex // guards the fields below
 	reason      event.EndReason
 	closed      bool
@@ -37,6 +39,8 @@ type Connection struct {
 	remote      netip.AddrPort         // zero where it is not known; the text would be larger
 	pushes      *pushes                // nil while nothing waits
 	pusher      Pusher                 // nil where a subscriber writes what is pushed
+	held        bool                   // pusher writes nothing yet
+	pushStream  string                 // see PushThrough
 	method      string                 // see SetMethod
 	leaves      map[*Subscriber]func() // to be told that it is over; nil where nobody wants to know of any
 }

@@ -86,7 +86,7 @@ func (c *Connection) Transport() contract.Transport { return c.transport }
 func (c *Connection) Subscribes(stream string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.ContainsFunc(c.subscribers, func(s *Subscriber) bool { return s.stream.contract.Name == stream })
+	return slices.ContainsFunc(c.subscribers, func(s *Subscriber) bool { return s.stream.name == stream })
 }
 
 // Look tells how the connection stands.
@@ -116,7 +116,7 @@ func (s *Subscriber) look() SubscriptionGlimpse {
 	}
 	st.mu.Unlock()
 	return SubscriptionGlimpse{
-		Stream:   st.contract.Name,
+		Stream:   st.name,
 		Key:      s.key.String(),
 		Types:    slices.Sorted(maps.Keys(s.types)),
 		Position: st.position(at).String(),

@@ -6,7 +6,7 @@ func (s *Subscriber) joined() {
 	if c == nil || c.hub.options.Joined == nil {
 		return
 	}
-	left := c.hub.options.Joined(c, s.stream.contract.Name, s.key)
+	left := c.hub.options.Joined(c, s.stream.name, s.key)
 	if left == nil {
 		return
 	}

@@ -17,7 +17,7 @@ func (h *Hub) Parse(transport contract.Transport, p Params) (Subscription, error
 	if err != nil {
 		return Subscription{}, err
 	}
-	s := Subscription{Stream: st.contract}
+	s := Subscription{Stream: st.contract.Load()}
 	if !s.Stream.Offers(transport) {
 		offered := make([]string, len(s.Stream.Transports))
 		for i, t := range s.Stream.Transports {

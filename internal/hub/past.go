@@ -67,12 +67,7 @@ func (s *Subscriber) takePast(ctx context.Context, v *volume, last uint64, sure 
 	}
 	switch {
 	case v != nil:
-		v.mu.Lock()
-		v.holes = holes
-		missing := take(&v.block)
-		st.history.weigh(v)
-		v.mu.Unlock()
-		s.volume = v
+		missing := s.takeVolume(v, holes, take)
 		if missing > 0 {
 			s.skip(missing, event.GapExpired)
 		}
@@ -90,6 +85,16 @@ func (s *Subscriber) takePast(ctx context.Context, v *volume, last uint64, sure 
 	}
 	s.read = true
 	return true, nil
+}
+
+func (s *Subscriber) takeVolume(v *volume, holes []eventlog.Hole, take func(*block) uint64) (missing uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock() // also if the format has a bug
+	v.holes = holes
+	missing = take(&v.block)
+	s.stream.history.weigh(v)
+	s.volume = v
+	return missing
 }
 
 // heldBytes is about how much of the past a reader holds while its socket is full.

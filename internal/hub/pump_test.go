@@ -48,7 +48,7 @@ streams:
 	}
 	h := New(Options{Logger: slog.New(slog.DiscardHandler)})
 	h.Add(c.Stream("ticks"), memlog.New(c.Stream("ticks")))
-	st, p := h.streams["ticks"], h.pumps[0]
+	st, p := h.streams.Load().byName["ticks"], h.pumps[0]
 	st.tail.begin(0)
 	sinks := make([]*sink, n)
 	for i := range n {
@@ -182,7 +182,7 @@ func TestWhoeverRestsGetsEachEventThatMatches(t *testing.T) {
 
 func TestAHeartbeatWithinThePauseOfCoalesceSkipsNothing(t *testing.T) {
 	st, p, sinks := pumped(t, 1, filter{})
-	st.contract.Coalesce = time.Hour
+	st.contract.Load().Coalesce = time.Hour
 	s := st.all[0]
 	st.append(entries(st, 1))
 	if !p.claim(s, time.Now().Add(time.Hour)) {
@@ -234,6 +234,26 @@ func TestABugEndsItsSubscriberAndNotThePump(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The subscriber goes on by itself, on a goroutine: its bug must not keep the stream's lock.
+func TestABugWhileTheStreamIsLockedLeavesItOpen(t *testing.T) {
+	st, _, _ := pumped(t, 1, filter{})
+	st.append(entries(st, 1))
+	s := st.all[0]
+	s.format = &Format{Name: "bug", Event: func([]byte, *event.Event) []byte { panic("a bug") }}
+	err := func() (bug error) {
+		defer problem.Caught(&bug)
+		_, _, err := s.step(t.Context(), s.try)
+		return err
+	}()
+	if problem.From(err).Kind != problem.Internal {
+		t.Fatalf("%v, want a bug of ours", err)
+	}
+	if !st.mu.TryLock() {
+		t.Fatal("the stream is locked for good")
+	}
+	st.mu.Unlock()
 }
 
 func TestWhoHasLeftIsForgottenAtOnce(t *testing.T) {

@@ -55,8 +55,11 @@ func (c *Connection) Home() (stream string, err error) {
 	if err := c.pushable(); err != nil {
 		return "", err
 	}
+	if c.pushStream != "" {
+		return c.pushStream, nil
+	}
 	for _, s := range c.subscribers {
-		name := s.stream.contract.Name
+		name := s.stream.name
 		if stream != "" && name != stream {
 			return "", nil
 		}
@@ -72,16 +75,19 @@ func (c *Connection) framing(events []*event.Event) (func(dst []byte, e *event.E
 	if err := c.pushable(); err != nil {
 		return nil, err
 	}
+	var only string
+	var frame func(dst []byte, e *event.Event) []byte
 	if c.pusher != nil {
-		return c.pusher.AppendPushed, nil
+		only, frame = c.pushStream, c.pusher.AppendPushed
+	} else {
+		only, frame = c.subscribers[0].stream.name, c.subscribers[0].format.Event
 	}
-	s := c.subscribers[0]
 	for _, e := range events {
-		if name := s.stream.contract.Name; e.Stream != name {
-			return nil, problem.New(problem.Conflict, "connection %s is about stream %q alone, and this event is of stream %q", c.ID(), name, e.Stream)
+		if only != "" && e.Stream != only {
+			return nil, problem.New(problem.Conflict, "connection %s is about stream %q alone, and this event is of stream %q", c.ID(), only, e.Stream)
 		}
 	}
-	return s.format.Event, nil
+	return frame, nil
 }
 
 // pushable says why nothing can be pushed, nil where it can. The caller has the lock.
@@ -118,27 +124,40 @@ func (c *Connection) enqueue(frames [][]byte, bytes int) (*Subscriber, error) {
 		c.pushed.Store(true)
 		return c.subscribers[0], nil
 	}
-	if p.writing == nil {
-		p.writing = make(chan struct{})
-		go c.writePushed(p.writing)
-	}
+	c.startPushes()
 	return nil, nil
 }
 
 // hasPushes tells whether something was pushed that the subscriber is to write; a page's has no connection.
 func (s *Subscriber) hasPushes() bool { return s.connection != nil && s.connection.pushed.Load() }
 
-// takePushed gives a subscriber what is to be written.
+// FlushPushes writes what was pushed before, and returns when it is written, also where somebody else was writing it: so
+// what the caller writes next comes behind it.
+func (c *Connection) FlushPushes(w Writer) error {
+	c.pushing.Lock()
+	defer c.pushing.Unlock()
+	batch := c.takePushed()
+	if len(batch.Frames) == 0 {
+		return nil
+	}
+	return w.Write(batch)
+}
+
+// takePushed gives what is to be written. The caller has pushing until it is.
 func (c *Connection) takePushed() Batch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pushed.Store(false)
 	p := c.pushes
 	if p == nil {
-		return Batch{} // another subscriber was first
+		return Batch{} // another one was first
 	}
-	c.pushes = nil
-	return Batch{Frames: p.frames, Bytes: p.bytes}
+	batch := Batch{Frames: p.frames, Bytes: p.bytes}
+	p.frames, p.bytes = nil, 0
+	if p.writing == nil {
+		c.pushes = nil
+	}
+	return batch
 }
 
 // nudge makes a subscriber look for what was pushed. One that does not wait is on the move, and looks before it rests.
@@ -157,11 +176,30 @@ func (s *Subscriber) nudge() {
 }
 
 // PushThrough has what is pushed to the connection written by p, in a goroutine that lives while there is something to
-// write. The caller must StopPushes.
-func (c *Connection) PushThrough(p Pusher) {
+// write, but not before WritePushes. Stream is the only one whose events it takes; empty: any. The caller must StopPushes.
+func (c *Connection) PushThrough(p Pusher, stream string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pusher = p
+	c.pusher, c.pushStream, c.held = p, stream, true
+}
+
+// WritePushes lets what waits for PushThrough's Pusher go out; further calls do nothing.
+func (c *Connection) WritePushes() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = false
+	c.startPushes()
+}
+
+// startPushes starts the goroutine that writes what waits, where there is something and nobody writes yet. The caller has
+// the lock.
+func (c *Connection) startPushes() {
+	p := c.pushes
+	if c.held || p == nil || p.writing != nil {
+		return
+	}
+	p.writing = make(chan struct{})
+	go c.writePushed(p.writing)
 }
 
 // StopPushes ends what PushThrough began: it refuses what is pushed from now on, and waits until all is written that was
@@ -182,18 +220,22 @@ func (c *Connection) StopPushes() {
 // writePushed writes what waits. A write that fails ends the connection by itself, and the rest has nowhere to go.
 func (c *Connection) writePushed(done chan struct{}) {
 	defer close(done)
-	for failed := false; ; {
-		c.mu.Lock()
-		p := c.pushes
-		batch := Batch{Frames: p.frames, Bytes: p.bytes}
-		p.frames, p.bytes = nil, 0
-		if len(batch.Frames) == 0 {
-			c.pushes = nil
+	for failed := false; !c.donePushing(); {
+		c.pushing.Lock()
+		if batch := c.takePushed(); len(batch.Frames) > 0 {
+			failed = failed || c.pusher.Write(batch) != nil
 		}
-		c.mu.Unlock()
-		if len(batch.Frames) == 0 {
-			return
-		}
-		failed = failed || c.pusher.Write(batch) != nil
+		c.pushing.Unlock()
 	}
+}
+
+// donePushing tells whether nothing waits, and leaves the next push to another goroutine then.
+func (c *Connection) donePushing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	done := len(c.pushes.frames) == 0
+	if done {
+		c.pushes = nil
+	}
+	return done
 }

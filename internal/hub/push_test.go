@@ -182,7 +182,11 @@ func TestPushesThroughAWriterOfTheirOwnAreWrittenInOrderUntilTheyAreStopped(t *t
 		}
 		defer connection.Close("client")
 		c := &client{bench: b, connection: connection}
-		connection.PushThrough(c)
+		connection.PushThrough(c, "")
+		c.push("p0")
+		c.want("before it may", "")
+		connection.WritePushes()
+		c.want("once it may", "p0")
 		c.push("p1", "p2")
 		c.want("at once", "p1 p2")
 		resume := c.stall()
@@ -197,6 +201,22 @@ func TestPushesThroughAWriterOfTheirOwnAreWrittenInOrderUntilTheyAreStopped(t *t
 		resume()
 		<-stopped
 		c.want("until the end", "p3 p4 "+strings.Repeat("x", 64<<10))
+	})
+}
+
+func TestWhatIsPushedToAConnectionThatNeverOpensIsDropped(t *testing.T) {
+	inBubble(t, "ticks", hub.Options{}, func(b *bench) {
+		connection, err := b.hub.Connect(contract.WebSocket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer connection.Close("error")
+		c := &client{bench: b, connection: connection}
+		connection.PushThrough(c, "")
+		c.push("p1")
+		connection.StopPushes()
+		c.want("in the end", "")
+		c.wantRefused(problem.NotFound, "p2")
 	})
 }
 

@@ -23,7 +23,7 @@ func (h *Hub) StartPosition(ctx context.Context, sub Subscription) (event.Positi
 	}
 	s := &Subscriber{cursor: cursor{filter: filter{sub.Key, sub.Types}}, stream: st}
 	if err := s.start(ctx, sub.Start); err != nil {
-		return event.Position{}, fmt.Errorf("stream %s: %w", st.contract.Name, err)
+		return event.Position{}, fmt.Errorf("stream %s: %w", st.name, err)
 	}
 	return s.told, nil
 }

@@ -13,7 +13,8 @@ import (
 
 // A stream is what the hub keeps for one stream of the contract: its tail, its history, and who subscribes to it.
 type stream struct {
-	contract *contract.Stream
+	name     string
+	contract atomic.Pointer[contract.Stream] // as it is now
 	log      Log
 	logger   *slog.Logger
 	live     bool // durability none: nothing is stored, and there are no positions
@@ -45,20 +46,21 @@ type stream struct {
 
 func newStream(s *contract.Stream, log Log, o Options) *stream {
 	st := &stream{
-		contract: s,
-		log:      log,
-		logger:   o.Logger.With("stream", s.Name),
-		live:     s.Durability == contract.None,
-		history:  newHistory(log),
-		follow:   make(chan struct{}, 1),
-		joined:   make(chan struct{}, 1),
-		tail:     newTail(o.TailEvents, o.TailBytes),
-		byKey:    map[event.Key]map[*Subscriber]struct{}{},
-		byType:   map[string]map[*Subscriber]struct{}{},
-		eager:    map[*Subscriber]struct{}{},
+		name:    s.Name,
+		log:     log,
+		logger:  o.Logger.With("stream", s.Name),
+		live:    s.Durability == contract.None,
+		history: newHistory(log),
+		follow:  make(chan struct{}, 1),
+		joined:  make(chan struct{}, 1),
+		tail:    newTail(o.TailEvents, o.TailBytes),
+		byKey:   map[event.Key]map[*Subscriber]struct{}{},
+		byType:  map[string]map[*Subscriber]struct{}{},
+		eager:   map[*Subscriber]struct{}{},
 
 		listening: make(chan struct{}),
 	}
+	st.contract.Store(s)
 	st.asker.ask = log.State
 	st.lineage.Store(&eventlog.Lineage{})
 	return st
@@ -171,7 +173,7 @@ func (st *stream) append(entries []eventlog.Entry) {
 			st.moved.Add(1)
 		}
 	}
-	switch pause := st.contract.Coalesce; {
+	switch pause := st.contract.Load().Coalesce; {
 	case st.woken == st.tail.last, st.pausing:
 	case pause > 0:
 		st.pausing = true

@@ -116,11 +116,11 @@ func (s *Subscriber) loop(ctx context.Context, w Writer, ended <-chan struct{}, 
 // end writes the last there is to write on a connection that the server ends.
 func (s *Subscriber) end(w Writer) error {
 	if s.connection.pushed.Load() {
-		if err := w.Write(s.connection.takePushed()); err != nil {
+		if err := s.connection.FlushPushes(w); err != nil {
 			return err
 		}
 	}
-	return s.control(w, event.NewEnd(s.stream.contract.Name, s.told, s.connection.Reason(), s.connection.ReconnectAfter(), time.Now()))
+	return s.control(w, event.NewEnd(s.stream.name, s.told, s.connection.Reason(), s.connection.ReconnectAfter(), time.Now()))
 }
 
 // errRests says that a loop's subscriber rests.
@@ -139,7 +139,7 @@ func fired(t *time.Timer) bool {
 func (s *Subscriber) step(ctx context.Context, w Writer) (sent, idle bool, err error) {
 	switch {
 	case s.connection.pushed.Load():
-		return true, false, w.Write(s.connection.takePushed())
+		return true, false, s.connection.FlushPushes(w)
 	case s.gap != nil:
 		return true, false, s.control(w, s.takeGap())
 	}
@@ -161,7 +161,7 @@ func (s *Subscriber) step(ctx context.Context, w Writer) (sent, idle bool, err e
 	case where != atEnd:
 		return false, false, nil
 	case s.takeLive():
-		return true, false, s.control(w, event.NewLive(s.stream.contract.Name, s.stream.position(s.at), time.Now()))
+		return true, false, s.control(w, event.NewLive(s.stream.name, s.stream.position(s.at), time.Now()))
 	}
 	return false, true, nil
 }
@@ -185,7 +185,7 @@ func (s *Subscriber) liveNow() bool {
 func (s *Subscriber) beat(w Writer) error { return s.control(w, s.heartbeatNow(time.Now())) }
 
 func (s *Subscriber) heartbeatNow(now time.Time) *event.Event {
-	return event.NewHeartbeat(s.stream.contract.Name, s.reached(), now)
+	return event.NewHeartbeat(s.stream.name, s.reached(), now)
 }
 
 // write sends the batch; newest is the last event in it. live tells that the subscriber waited for it.
@@ -272,7 +272,7 @@ func (s *Subscriber) idle() bool { return !s.stream.tail.started || s.at >= s.st
 
 // heartbeat draws the longest silence: the contract's, and 10 % more or less, so that not all beat at once.
 func (s *Subscriber) heartbeat() time.Duration {
-	d := s.stream.contract.Heartbeat
+	d := s.stream.contract.Load().Heartbeat
 	return d - d/10 + rand.N(max(d/5-wheel.Tick, 1))
 }
 

@@ -24,7 +24,7 @@ func (in *Ingest) publish(ctx context.Context, stream string, events []Event, se
 	if err != nil || o.IdempotencyKey == "" || !results[0].Duplicate {
 		return results, several, err
 	}
-	s := in.streams[stream]
+	s := in.stream(stream)
 	first, many, err := s.log.FirstAnswer(ctx, results[0].ID)
 	if err != nil || first == nil {
 		return results, several, err

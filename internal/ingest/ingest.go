@@ -5,7 +5,11 @@ package ingest
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
@@ -18,8 +22,8 @@ import (
 type Ingest struct {
 	logger    *slog.Logger
 	published *prometheus.CounterVec
-	streams   map[string]*stream // complete before the first Publish, never changed after
-	names     []string           // in the order of Add
+	streams   atomic.Pointer[streams]
+	changing  sync.Mutex // held while streams are added or changed
 }
 
 // A Log is what ingest needs of a stream's event log: *eventlog.Stream.
@@ -60,28 +64,55 @@ type stream struct {
 	published prometheus.Counter
 }
 
+// streams are those of the contract; they never change, and others take their place.
+type streams struct {
+	byName map[string]*stream
+	names  []string // in the order of Add
+}
+
 // New makes an Ingest of no streams yet.
 func New(logger *slog.Logger, registry prometheus.Registerer) *Ingest {
 	in := &Ingest{
-		logger:  logger,
-		streams: map[string]*stream{},
+		logger: logger,
 		published: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "leat_events_published_total",
 			Help: "Events stored, or passed on where the stream stores none; repeats do not count.",
 		}, []string{"stream"}),
 	}
+	in.streams.Store(&streams{})
 	registry.MustRegister(in.published)
 	return in
 }
 
-// Add gives it a stream; all are added before the first Publish.
-func (in *Ingest) Add(s *contract.Stream, log Log) {
-	in.streams[s.Name] = &stream{NewChecker(s), log, in.published.WithLabelValues(s.Name)}
-	in.names = append(in.names, s.Name)
+// Add gives it a stream, of which nothing is published that does not fit; nil where everything does.
+func (in *Ingest) Add(s *contract.Stream, log Log, fits Fits) {
+	in.put(&stream{NewChecker(s), log, in.published.WithLabelValues(s.Name)}, fits)
 }
 
-// Restrict refuses events of a stream that do not fit; all are restricted before the first Publish.
-func (in *Ingest) Restrict(stream string, fits Fits) { in.streams[stream].Restrict(fits) }
+// Change gives a stream that is there another declaration, with the same key and durability.
+func (in *Ingest) Change(s *contract.Stream, fits Fits) {
+	old := in.stream(s.Name)
+	in.put(&stream{NewChecker(s), old.log, old.published}, fits)
+}
+
+func (in *Ingest) put(s *stream, fits Fits) {
+	s.Restrict(fits)
+	in.changing.Lock()
+	defer in.changing.Unlock()
+	old, name := in.streams.Load(), s.contract.Name
+	all := &streams{maps.Clone(old.byName), old.names}
+	if all.byName == nil {
+		all.byName = map[string]*stream{}
+	}
+	if all.byName[name] == nil {
+		all.names = append(slices.Clone(all.names), name)
+	}
+	all.byName[name] = s
+	in.streams.Store(all)
+}
+
+// stream gives a stream as it is now, nil where there is none.
+func (in *Ingest) stream(name string) *stream { return in.streams.Load().byName[name] }
 
 // Publish stores one event. Errors are problems.
 func (in *Ingest) Publish(ctx context.Context, stream string, e Event, o Options) (Result, error) {
@@ -109,9 +140,10 @@ func (in *Ingest) Publish(ctx context.Context, stream string, e Event, o Options
 
 // begin finds the stream of a request, and checks what concerns the request as a whole.
 func (in *Ingest) begin(name string, o Options) (*stream, event.Key, error) {
-	s, ok := in.streams[name]
+	all := in.streams.Load()
+	s, ok := all.byName[name]
 	if !ok {
-		return nil, event.Key{}, UnknownStream(name, in.names)
+		return nil, event.Key{}, UnknownStream(name, all.names)
 	}
 	pathKey, err := s.PathKey(o.PathKey)
 	if err != nil {

@@ -99,7 +99,7 @@ func newServer(t testing.TB) *server {
 			t.Fatal(err)
 		}
 		s.streams[declared.Name] = stream
-		s.Add(declared, stream)
+		s.Add(declared, stream, nil)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("POST /events/{stream}", s.Ingest)

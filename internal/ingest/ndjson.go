@@ -23,13 +23,13 @@ func (in *Ingest) serveUpload(ctx context.Context, r *http.Request, stream strin
 	if err != nil {
 		return nil, err
 	}
-	limit := u.stream.contract.MaxEventBytes + lineRoom
-	lines := newLineReader(r.Body, limit)
+	lines := newLineReader(r.Body)
 	var broken error
 	for broken == nil {
 		var line []byte
 		var tooLong bool
-		line, tooLong, err = lines.next()
+		limit := u.stream().contract.MaxEventBytes + lineRoom
+		line, tooLong, err = lines.next(limit)
 		switch {
 		case err != nil:
 			broken = err
@@ -98,19 +98,18 @@ func (s Summary) MarshalJSON() ([]byte, error) {
 // A lineReader splits a body into lines of at most limit bytes, in memory bounded by that.
 type lineReader struct {
 	number uint64 // of the line that next gave, from 1
-	limit  int
 	reader *bufio.Reader
 	line   []byte
 }
 
-func newLineReader(r io.Reader, limit int) *lineReader {
-	return &lineReader{limit: limit, reader: bufio.NewReaderSize(r, 16<<10)}
+func newLineReader(r io.Reader) *lineReader {
+	return &lineReader{reader: bufio.NewReaderSize(r, 16<<10)}
 }
 
 // next gives the next line without white space around it, until the following call. Of a line that is too long it
 // gives nothing but that. The error is io.EOF after the last line, which need not end with a line break; any other
 // means that the last line is not whole, so it is not given.
-func (l *lineReader) next() (line []byte, tooLong bool, err error) {
+func (l *lineReader) next(limit int) (line []byte, tooLong bool, err error) {
 	l.line = l.line[:0]
 	for {
 		piece, err := l.reader.ReadSlice('\n')
@@ -120,7 +119,7 @@ func (l *lineReader) next() (line []byte, tooLong bool, err error) {
 		case err != nil && ended && len(piece) == 0 && len(l.line) == 0 && !tooLong:
 			return nil, false, io.EOF
 		case tooLong:
-		case len(l.line)+len(bytes.TrimRight(piece, "\r\n")) > l.limit:
+		case len(l.line)+len(bytes.TrimRight(piece, "\r\n")) > limit:
 			tooLong, l.line = true, l.line[:0]
 		default:
 			l.line = append(l.line, piece...)

@@ -75,14 +75,15 @@ func decodePushed(d *decoder, home string) (stream string, e Event, err error) {
 }
 
 func (in *Ingest) checkPushed(name string, e Event) (*event.Event, error) {
-	s := in.streams[name]
+	all := in.streams.Load()
+	s := all.byName[name]
 	switch {
 	case name == "":
 		return nil, invalid(e.Type, problem.Violation{Pointer: "/stream", Detail: "is required where the connection has not " +
-			"subscriptions of exactly one stream, one of: " + strings.Join(in.names, ", ")})
+			"subscriptions of exactly one stream, one of: " + strings.Join(all.names, ", ")})
 	case s == nil:
 		return nil, invalid(e.Type, problem.Violation{Pointer: "/stream", Detail: `"` + brief(name) + `" is no stream of the contract` +
-			problem.DidYouMean(name, in.names) + " (its streams: " + strings.Join(in.names, ", ") + ")"})
+			problem.DidYouMean(name, all.names) + " (its streams: " + strings.Join(all.names, ", ") + ")"})
 	}
 	record, err := s.Check(e, event.Key{})
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 
 // An Upload is a long upload; one goroutine uses it, and another, which Close waits for, asks what became of each event.
 type Upload struct {
-	stream  *stream
+	ingest  *Ingest
+	name    string // the stream's
 	pathKey event.Key
 	pending chan upload         // in order; refusals too, so that the first 100 errors are those of the first lines
 	room    *semaphore.Weighted // for the bytes of data in pending
@@ -56,7 +57,7 @@ const (
 // Upload begins a long upload of single events, each stored or refused as it comes, in bounded memory. Where it gives
 // no error, the caller must Close it.
 func (in *Ingest) Upload(ctx context.Context, stream string, o Options) (*Upload, error) {
-	s, pathKey, err := in.begin(stream, o)
+	_, pathKey, err := in.begin(stream, o)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,8 @@ func (in *Ingest) Upload(ctx context.Context, stream string, o Options) (*Upload
 		return nil, problem.New(problem.Malformed, "If-Match and If-None-Match are for single events, not for uploads")
 	}
 	u := &Upload{
-		stream:  s,
+		ingest:  in,
+		name:    stream,
 		pathKey: pathKey,
 		pending: make(chan upload, maxPending),
 		room:    semaphore.NewWeighted(maxPendingBytes),
@@ -78,13 +80,17 @@ func (in *Ingest) Upload(ctx context.Context, stream string, o Options) (*Upload
 	return u, nil
 }
 
+// stream is what it uploads to, which may change meanwhile.
+func (u *Upload) stream() *stream { return u.ingest.stream(u.name) }
+
 // Add stores or refuses the next event; number is its line (from 1) or index (from 0) in Summary's errors. It blocks
 // while too many appends are under way. An error means that the upload cannot go on; a refused event is none.
 func (u *Upload) Add(ctx context.Context, number uint64, e Event) error {
 	if _, failed := u.failure(); failed != nil {
 		return failed
 	}
-	record, err := u.stream.Check(e, u.pathKey)
+	s := u.stream()
+	record, err := s.Check(e, u.pathKey)
 	if err != nil {
 		u.Refuse(number, e.Type, problem.From(err))
 		return nil
@@ -93,7 +99,7 @@ func (u *Upload) Add(ctx context.Context, number uint64, e Event) error {
 	if err := u.room.Acquire(ctx, next.bytes); err != nil {
 		return err
 	}
-	if next.wait, err = u.stream.log.AppendAsync(ctx, record); err != nil {
+	if next.wait, err = s.log.AppendAsync(ctx, record); err != nil {
 		next.wait = func(context.Context) (eventlog.Appended, error) { return eventlog.Appended{}, err }
 	}
 	u.pending <- next
@@ -123,7 +129,7 @@ func (u *Upload) settle(ctx context.Context) {
 			appended, err := next.wait(ctx)
 			u.room.Release(next.bytes)
 			if err == nil {
-				result := u.stream.result(appended)
+				result := u.stream().result(appended)
 				u.summary.Stored++
 				if result.ID.Sequence() > u.summary.Last.Sequence() { // a repeat has an old one
 					u.summary.Last = result.ID

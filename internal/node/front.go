@@ -12,6 +12,7 @@ import (
 	"github.com/leatstream/leat"
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
+	"github.com/leatstream/leat/internal/transport/farewell"
 )
 
 // A front is one server on one listener.
@@ -41,7 +42,7 @@ const (
 func (n *Node) fronts(server *leat.Server, bound *listeners) []front {
 	var all []front
 	if bound.public != nil {
-		all = append(all, n.httpFront("public", bound.public, n.withPages(server.Handler())))
+		all = append(all, n.httpFront("public", farewell.Listen(bound.public), n.withPages(server.Handler())))
 	}
 	if bound.admin != nil {
 		all = append(all, n.httpFront("admin", bound.admin, server.AdminHandler()))
@@ -108,6 +109,7 @@ func newHTTPServer(h http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           limitHeaders(h),
 		Protocols:         protocols,
+		ConnContext:       farewell.Context,
 		ReadHeaderTimeout: headersWithin,
 		IdleTimeout:       idleFor,
 		MaxHeaderBytes:    readHeaderBytes,

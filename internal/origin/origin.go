@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/leatstream/leat/internal/problem"
 )
 
 // An Origin is what a browser puts into the Origin header (RFC 6454, section 6.2): a scheme, a host and, where it is
@@ -66,6 +68,15 @@ func (r Rule) Trusts(origin, host string) bool {
 		return isLocalhost(u.Hostname())
 	}
 	return strings.EqualFold(withPort(u.Host, u.Scheme), withPort(host, u.Scheme))
+}
+
+// Foreign is the problem of a page that is not trusted.
+func (r Rule) Foreign(origin string) *problem.Error {
+	if r.Loopback {
+		return problem.New(problem.Forbidden, "pages of origin %q may not do this: a server on a loopback address trusts pages of localhost, "+
+			"and of the origins that its allow-origin setting names, among them its own where it is behind a proxy", origin)
+	}
+	return problem.New(problem.Forbidden, "pages of origin %q may not do this; the server's allow-origin setting lists those that may", origin)
 }
 
 // withPort names the scheme's default port where host does not say one.

@@ -38,6 +38,7 @@ const (
 	Refused                        // the backend's own refusal of a command, see Foreign
 	BackendUnavailable             // the backend has not handled the command: it cannot be reached, or says so
 	BackendFailed                  // the backend may have handled the command, but gave no answer that counts
+	BackendGone                    // the backend may have handled the command, but what should have brought its answer broke off for another reason
 	BackendLate                    // the backend may have handled the command, but has not answered in time
 )
 
@@ -67,6 +68,7 @@ var kinds = [...]status{
 	Refused:            {http.StatusBadRequest, codes.FailedPrecondition, 1008, false}, // where foreign does not say
 	BackendUnavailable: {http.StatusBadGateway, codes.Unavailable, 1013, true},
 	BackendFailed:      {http.StatusBadGateway, codes.Unavailable, 1011, false},
+	BackendGone:        {http.StatusBadGateway, codes.Unavailable, 1013, true},
 	BackendLate:        {http.StatusGatewayTimeout, codes.DeadlineExceeded, 1013, false},
 }
 

@@ -145,7 +145,7 @@ func tryUnstored(b *tab, s *wiretest.Server) {
 	p.click("[name=drop]")
 	p.untilSays(".told", "this stream keeps nothing, so what happened meanwhile is gone")
 	if there := evaluate[bool](b, `document.querySelector(".try[data-stream=services] .connect") !== null`); there {
-		b.Error("a stream of gRPC alone can be tried in a browser")
+		b.Error("a stream of gRPC alone can be subscribed to")
 	}
 }
 

@@ -91,9 +91,10 @@ func appendSubscription(dst []byte, number protowire.Number, ref string, key *st
 	return appendAnswer(dst, ref, number, appendText(inner, 2, id))
 }
 
-// AppendReply appends the ConnectResponse of a backend's reply: an event of this stream that only this caller gets.
-func (s *Service) AppendReply(dst []byte, ref, typeName string, data []byte) []byte {
-	return appendAnswer(dst, ref, answerReply, s.appendData(nil, typeName, data))
+// AppendReply appends the ConnectResponse of a backend's reply, or of what it pushes: an event of this stream that only
+// this caller gets. The key is empty where there is none.
+func (s *Service) AppendReply(dst []byte, ref, key, typeName string, data []byte) []byte {
+	return appendAnswer(dst, ref, answerReply, s.appendData(appendText(nil, responseKey, key), typeName, data))
 }
 
 // AppendAck appends the ConnectResponse to what is done; id is that of what was published, else empty.

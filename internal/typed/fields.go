@@ -53,7 +53,7 @@ func (m *mapper) typeOf(f *field, msg *message, want string, s spec, sh shape, l
 func (m *mapper) element(scope *message, want string, s spec, locked string) typ {
 	sh := s.shape()
 	switch {
-	case sh.form == formValue || sh.form == formNever:
+	case sh.form == formValue || sh.form == formNever || locked == kindNames[kindValue]:
 		return typ{kind: kindValue}
 	case sh.nullable:
 		msg := m.add(scope, want, "", locked)

@@ -285,8 +285,8 @@ func yamlQuote(text string) string {
 	return b.String()
 }
 
-// clone lets a Build give numbers that nobody keeps.
-func (l *Lock) clone() *Lock {
+// Clone gives a copy, that of nil is empty: a Build gives numbers in it that nobody keeps.
+func (l *Lock) Clone() *Lock {
 	c := &Lock{Format: 1, Streams: map[string]*lockStream{}}
 	if l == nil {
 		return c

@@ -46,24 +46,30 @@ func newMapper(s *contract.Stream, lock *lockStream) *mapper {
 var serviceTypes = []string{"SubscribeRequest", "SubscribeResponse", "PublishRequest", "PublishResponse", "PublishError",
 	"FieldViolation", "ConnectRequest", "ConnectResponse", "LeatGap", "LeatLive", "LeatHeartbeat", "LeatEnd", "LeatUntyped"}
 
+// What else is in the messages that have a field for each event type, or each command: their fields, and the oneof.
+var (
+	besideEvents   = []string{"id", "time", "key", "exact_values", "idempotency_key", "if_match", "event"}
+	besideCommands = []string{"key", "exact_values", "command"}
+)
+
 func (m *mapper) run() {
 	seen := map[*contract.Node]bool{}
 	for _, t := range slices.Concat(m.stream.Events, m.stream.Commands) {
 		m.findSources(t.Schema.Root, seen)
 	}
 	names := map[*contract.EventType]string{} // all, before schemas give theirs
-	claim := func(types []*contract.EventType, suffix string) {
+	claim := func(types []*contract.EventType, suffix string, around []string) {
 		for _, t := range types {
 			name := t.Message()
-			if m.types[plain(name)] {
+			if m.types[plain(name)] || slices.Contains(around, snake(name)) {
 				name = free(name+suffix, "", func(n string) bool { return m.types[plain(n)] })
 			}
 			m.types[plain(name)] = true
 			names[t] = name
 		}
 	}
-	claim(m.stream.Events, "Event")
-	claim(m.stream.Commands, "Command")
+	claim(m.stream.Events, "Event", besideEvents)
+	claim(m.stream.Commands, "Command", besideCommands)
 	m.eventTypes(m.stream.Events, names, m.lock.Events, m.events, false)
 	m.eventTypes(m.stream.Commands, names, m.lock.Commands, m.commands, true)
 }

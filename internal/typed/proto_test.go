@@ -175,6 +175,18 @@ const odd = `
             func: { type: array, items: { type: object, properties: { type: { type: string } } } }
             kind: { type: [string, boolean] }
             event: { type: string }
+  google:
+    events:
+      google: { schema: { type: object, properties: { protobuf: { type: string, format: date-time }, google: { type: object, properties: { x: { type: string } } } } } }
+      google.service: { schema: { type: object } }
+  grpc: { events: { health: { schema: { type: object, properties: { at: { type: string, format: duration } } } } } }
+  leat-v1:
+    events: { event: { schema: { type: object, properties: { event: true } } }, id: { schema: true }, time: { schema: true }, key: { schema: true }, exactValues: { schema: true }, if_match: { schema: true } }
+    commands: { command: { schema: true }, ref: { schema: true } }
+    backend: { url: "http://127.0.0.1:1" }
+  package: { events: { import: { schema: { type: object, properties: { package: { type: string } } } } } }
+  a-b: { events: { v1: { schema: { type: object } } } }
+  ab: { events: { v1: { schema: { type: object } } } }
 `
 
 func TestOddNamesCompile(t *testing.T) {

@@ -2,6 +2,7 @@ package typed_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/big"
 	"slices"
@@ -39,7 +40,7 @@ type randomSchema struct {
 func (r *randomSchema) pick(label string, n int) int { return rapid.IntRange(0, n-1).Draw(r.t, label) }
 
 func (r *randomSchema) schema(depth int) map[string]any {
-	kinds := 17
+	kinds := 18
 	if depth >= 3 {
 		kinds = 10
 	}
@@ -80,6 +81,8 @@ func (r *randomSchema) schema(depth int) map[string]any {
 		return r.union(depth)
 	case 15:
 		return map[string]any{"allOf": []any{r.object(depth + 1), r.object(depth + 1)}}
+	case 16:
+		return r.choice(depth)
 	}
 	return r.object(depth)
 }
@@ -113,6 +116,14 @@ func (r *randomSchema) union(depth int) map[string]any {
 		branches = append(branches, branch)
 	}
 	return map[string]any{"oneOf": branches}
+}
+
+// choice is between values of several types.
+func (r *randomSchema) choice(depth int) map[string]any {
+	branches := []any{map[string]any{"type": "string", "format": "date-time"}, map[string]any{"type": "integer"}, map[string]any{"type": "boolean"},
+		map[string]any{"type": "array", "items": r.schema(depth + 1)}, r.object(depth + 1), map[string]any{"type": "null"}, map[string]any{"type": "number"},
+		map[string]any{"enum": []string{"a", "new"}}}
+	return map[string]any{"oneOf": rapid.SliceOfNDistinct(rapid.SampledFrom(branches), 2, 4, func(b any) string { return fmt.Sprint(b) }).Draw(r.t, "choice")}
 }
 
 // A randomValue is mostly valid under its schema; whoever uses it asks the contract.

@@ -215,7 +215,8 @@ func TestAnswersAreConnectResponses(t *testing.T) {
 	for want, wire := range map[string][]byte{
 		`{"ref":"1","subscribed":{"key":"k","id":"a-1"}}`:                                    s.AppendSubscribed(nil, "1", &key, "a-1"),
 		`{"ref":"1","unsubscribed":{}}`:                                                      s.AppendUnsubscribed(nil, "1", nil, ""),
-		`{"ref":"2","reply":{"ticks":{"items":[1]}}}`:                                        s.AppendReply(nil, "2", "ticks", []byte("[1]")),
+		`{"ref":"2","reply":{"ticks":{"items":[1]}}}`:                                        s.AppendReply(nil, "2", "", "ticks", []byte("[1]")),
+		`{"reply":{"key":"k","ticks":{"items":[1]}}}`:                                        s.AppendReply(nil, "", "k", "ticks", []byte("[1]")),
 		`{"ref":"3","ack":{"id":"a-1","duplicate":true}}`:                                    s.AppendAck(nil, "3", "a-1", true),
 		`{"event":{"id":"a-1","time":"1970-01-01T00:00:00Z","leatLive":{"position":"a-1"}}}`: live,
 	} {

@@ -44,7 +44,8 @@ func (s spec) only(among types) spec {
 	return s
 }
 
-// flatten lists what holds for the value, through $ref, allOf, and where there is a choice of one thing and null.
+// flatten lists what holds for the value, through $ref, allOf, and where there is a choice of which one thing alone can be
+// of its type, or null.
 func (s spec) flatten() []entry {
 	var all []entry
 	var add func(n *contract.Node, orNull bool)
@@ -58,7 +59,7 @@ func (s spec) flatten() []entry {
 			add(part, orNull)
 		}
 		for _, choice := range [][]*contract.Node{n.AnyOf, n.OneOf} {
-			if rest, null := alternatives(choice); len(rest) == 1 {
+			if rest, null := s.alternatives(choice); len(rest) == 1 {
 				add(rest[0], orNull || null)
 			}
 		}
@@ -75,13 +76,16 @@ type entry struct {
 	orNull bool
 }
 
-// alternatives leaves out those that null alone is valid under.
-func alternatives(choice []*contract.Node) (rest []*contract.Node, null bool) {
+// alternatives leaves out those that null alone is valid under, and where something is known of the value's type, those of
+// other types.
+func (s spec) alternatives(choice []*contract.Node) (rest []*contract.Node, null bool) {
+	known := choiceTypes{}
 	for _, n := range choice {
 		switch {
-		case len(n.Types) == 1 && n.Types[0] == "null", n.Const != nil && *n.Const == nil:
+		case isNullOnly(n):
 			null = true
 		case n.Never:
+		case s.among|isNull != isAny && known.of(n)&s.among&^isNull == 0:
 		default:
 			rest = append(rest, n)
 		}
@@ -89,8 +93,56 @@ func alternatives(choice []*contract.Node) (rest []*contract.Node, null bool) {
 	return rest, null
 }
 
+func isNullOnly(n *contract.Node) bool {
+	return len(n.Types) == 1 && n.Types[0] == "null" || n.Const != nil && *n.Const == nil
+}
+
+// choiceTypes are the types that alternatives allow; those that are being looked at, which a schema can lead back to, allow
+// any.
+type choiceTypes map[*contract.Node]types
+
+func (known choiceTypes) of(n *contract.Node) types {
+	if t, ok := known[n]; ok {
+		return t
+	}
+	known[n] = isAny
+	s := specOf(n)
+	known[n], _ = s.allowedAmong(s.flatten(), known)
+	return known[n]
+}
+
+// chosen gives the types that a choice's alternatives allow together, if each of them says of which types it is. A choice of
+// objects says nothing: what is in them is all that could be said.
+func (s spec) chosen(e entry, known choiceTypes) (all types, says bool) {
+	if slices.Contains(s.decided, e.Node) {
+		return isAny, false
+	}
+	all = isAny
+	for _, choice := range [][]*contract.Node{e.AnyOf, e.OneOf} {
+		rest, null := s.alternatives(choice)
+		if len(rest) < 2 {
+			continue
+		}
+		own := types(0)
+		if null {
+			own = isNull
+		}
+		for _, n := range rest {
+			own |= known.of(n)
+		}
+		if own != isAny && own&^isNull != isObject {
+			all, says = all&own, true
+		}
+	}
+	return all, says
+}
+
 // allowed gives the types that the value can be of, and whether a keyword says so.
 func (s spec) allowed(entries []entry) (allowed types, declared bool) {
+	return s.allowedAmong(entries, choiceTypes{})
+}
+
+func (s spec) allowedAmong(entries []entry, known choiceTypes) (allowed types, declared bool) {
 	allowed, declared = s.among, s.among != isAny && s.among != isAny&^isNull
 	for _, e := range entries {
 		own, says := isAny, false
@@ -108,6 +160,9 @@ func (s spec) allowed(entries []entry) (allowed types, declared bool) {
 		}
 		if e.Never {
 			own, says = 0, true
+		}
+		if chosen, all := s.chosen(e, known); all {
+			own, says = own&chosen, true
 		}
 		if e.orNull {
 			own |= isNull
@@ -166,7 +221,7 @@ func (s spec) reduce() (target spec, referred bool) {
 		case n.Bare && n.Ref == nil && len(n.AllOf) == 1:
 			n = n.AllOf[0]
 		case onlyChoice(n) && !slices.Contains(s.decided, n):
-			rest, _ := alternatives(append(slices.Clone(n.AnyOf), n.OneOf...))
+			rest, _ := s.alternatives(append(slices.Clone(n.AnyOf), n.OneOf...))
 			if len(rest) == 1 {
 				n = rest[0]
 			}

@@ -28,17 +28,17 @@ type API struct {
 // nil, are given in the order of declaration; the lock stays as it is. The error is a contract.Errors with all that would
 // change for clients that exist.
 func Build(c *contract.Contract, lock *Lock) (*API, error) {
-	return build(c, lock.clone())
+	return build(c, lock.Clone())
 }
 
 // Assign gives a number to whatever in the contract has none yet, marks as removed what is no longer there, and tells
 // whether any of that changed the lock. Where it fails the lock stays as it is.
 func (l *Lock) Assign(c *contract.Contract) (changed bool, err error) {
-	assigned := l.clone()
+	assigned := l.Clone()
 	if _, err := build(c, assigned); err != nil {
 		return false, err
 	}
-	changed = string(assigned.text("")) != string(l.clone().text(""))
+	changed = string(assigned.text("")) != string(l.Clone().text(""))
 	*l = *assigned
 	return changed, nil
 }
@@ -57,7 +57,7 @@ func build(c *contract.Contract, lock *Lock) (*API, error) {
 			continue
 		}
 		if lock.Streams[stream.Name] == nil {
-			lock.Streams[stream.Name] = (&Lock{Streams: map[string]*lockStream{stream.Name: {}}}).clone().Streams[stream.Name]
+			lock.Streams[stream.Name] = (&Lock{Streams: map[string]*lockStream{stream.Name: {}}}).Clone().Streams[stream.Name]
 		}
 		m := newMapper(stream, lock.Streams[stream.Name])
 		m.run()

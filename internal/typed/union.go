@@ -14,7 +14,7 @@ func (s spec) union(entries []entry) []branch {
 			continue
 		}
 		for _, choice := range [][]*contract.Node{e.OneOf, e.AnyOf} {
-			rest, _ := alternatives(choice)
+			rest, _ := s.alternatives(choice)
 			if len(rest) < 2 {
 				continue
 			}
@@ -28,9 +28,7 @@ func (s spec) union(entries []entry) []branch {
 
 func hasNullBranch(entries []entry) bool {
 	return slices.ContainsFunc(entries, func(e entry) bool {
-		_, ofOne := alternatives(e.OneOf)
-		_, ofAny := alternatives(e.AnyOf)
-		return ofOne || ofAny
+		return slices.ContainsFunc(e.OneOf, isNullOnly) || slices.ContainsFunc(e.AnyOf, isNullOnly)
 	})
 }
 

@@ -66,6 +66,7 @@ func Commanders() []Commander {
 			m, err := dialConnectTo(ctx, strings.TrimPrefix(s.URL, "http://"), dial)
 			return &v1Talk{messages: m, stream: stream, key: key}, err
 		}},
+		{"grpc-typed-connect", "/chat.v1.ChatService/Connect", dialTyped},
 	}
 }
 
@@ -92,6 +93,9 @@ func (c Commander) HasConnection() bool { return c.Name != "post" }
 
 // Envelope tells whether a message names the stream.
 func (c Commander) Envelope() bool { return c.Name == "leat.v1" || strings.HasPrefix(c.Name, "grpc") }
+
+// Typed tells whether it has no way to say what the contract has no field for.
+func (c Commander) Typed() bool { return strings.HasPrefix(c.Name, "grpc-typed") }
 
 // isPublished tells events that the tests' backends publish from those they reply.
 func isPublished(eventType string) bool {

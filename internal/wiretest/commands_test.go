@@ -34,6 +34,12 @@ streams:
     commands: { do: { schema: { type: object } } }
     events: { done: { schema: { type: object } } }
     backend: { url: "%[1]s", timeout: 100ms }
+  ssewire:
+    transports: [sse]
+    durability: memory
+    commands: { do: { schema: { type: object } } }
+    events: { done: { schema: { type: object } } }
+    backend: { url: "%[1]s" }
   quiet:
     durability: memory
     events: { note: { schema: { type: object } } }
@@ -166,6 +172,17 @@ func TestCommandsOfTwoRooms(t *testing.T) {
 				t.Errorf("room %q: got %v, want %s", key, e, want)
 			}
 		}
+		if c.Name == "flat" {
+			return // its messages have no key
+		}
+		command := says("x")
+		command.Key = "r2"
+		if _, err := answer(t, c.Open(t, s, "chat", ""), command); err != nil {
+			t.Fatalf("a room that the message names alone: %v", err)
+		}
+		if e := everyone.Take(); e.Data != `{"user":"Alice","text":"r2"}` {
+			t.Errorf("a room that the message names alone: got %v", e)
+		}
 	})
 }
 
@@ -187,6 +204,7 @@ func TestCommandsThatTheContractDoesNotHave(t *testing.T) {
 			{"chat", "", wiretest.Command{Type: "sendMessage", Data: `{"text":7}`}, 422, "/data/text", "", ""},
 			{"chat", "", wiretest.Command{Type: "sendMesage", Data: `{"text":"x"}`}, 422, "/type", "did you mean \"sendMessage\"", ""},
 			{"chat", "room-1", wiretest.Command{Type: "sendMessage", Key: "room-2", Data: `{"text":"x"}`}, 422, "/key", "room-1", "keys"},
+			{"chat", "default", wiretest.Command{Type: "sendMessage", Key: "room-2", Data: `{"text":"x"}`}, 422, "/key", "default", "keys"},
 			{"plain", "", wiretest.Command{Type: "do", Key: "k", Data: `{}`}, 422, "/key", "", "members"},
 			{"chat", "", wiretest.Command{Type: "messageReceived", Data: `{"user":"a","text":"x"}`}, 422, "/type", "", "commands"},
 			{"quiet", "", wiretest.Command{Type: "note", Data: `{}`}, 404, "", "note", "commands"},
@@ -195,7 +213,8 @@ func TestCommandsThatTheContractDoesNotHave(t *testing.T) {
 		} {
 			framing := c.Name == "flat" || c.Name == "cloudevents"
 			switch {
-			case try.only == "keys" && (c.Name == "flat" || c.Envelope()), try.only == "members" && framing,
+			case c.Typed() && (try.stream == "quiet" || try.pointer == "/type" || strings.Contains(try.command.Data, "7")),
+				try.only == "keys" && (c.Name == "flat" || c.Envelope()), try.only == "members" && framing,
 				try.only == "commands" && framing, try.only == "framings" && !framing:
 				continue
 			}
@@ -209,6 +228,30 @@ func TestCommandsThatTheContractDoesNotHave(t *testing.T) {
 			if p.Status != try.status || p.Retryable || pointer != try.pointer || !strings.Contains(said, try.says) {
 				t.Errorf("%s: %+v: refused with %v at %q (%s), want %d at %q that says %q", c.Name, try, p, pointer, said, try.status, try.pointer, try.says)
 			}
+		}
+	})
+}
+
+// The contract's transports are those to subscribe on; commands go every way that does not subscribe.
+func TestACommandToAStreamThatIsSubscribedOverSSEAlone(t *testing.T) {
+	t.Parallel()
+	s := chat(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"reply":[{"type":"done","data":{"a":1}}],"publish":[{"type":"done","data":{"b":2}}]}`)
+	})
+	everyone := wiretest.Wires()[0].Open(t, s, wiretest.Subscription{Stream: "ssewire"})
+	wiretest.EachCommander(t, func(t *testing.T, c wiretest.Commander) {
+		if c.Name != "post" && !c.Envelope() {
+			if _, err := c.Dial(wiretest.Context(t), s, "ssewire", "", wiretest.Plain); err == nil || !strings.Contains(err.Error(), "sse") {
+				t.Errorf("its address subscribes, and is refused with %v", err)
+			}
+			return
+		}
+		replies, err := answer(t, c.Open(t, s, "ssewire", ""), wiretest.Command{Type: "do", Data: `{}`})
+		if err != nil || len(replies) != 1 || replies[0].Data != `{"a":1}` {
+			t.Errorf("the answer is %v, %v", replies, err)
+		}
+		if e := everyone.Take(); e.Data != `{"b":2}` {
+			t.Errorf("got %v", e)
 		}
 	})
 }

@@ -164,15 +164,15 @@ func TestADisconnectEndsOneConnectionWithItsReason(t *testing.T) {
 		case err == nil:
 			t.Fatalf("%v came behind leat.end", last)
 		case w.WebSocket():
-			if code := websocket.CloseStatus(err); code != websocket.StatusTryAgainLater {
-				t.Errorf("closed with %d (%v), want 1013", code, err)
+			if code := websocket.CloseStatus(err); code != websocket.StatusPolicyViolation {
+				t.Errorf("closed with %d (%v), want 1008", code, err)
 			}
 		case w.HTTP():
 			if !errors.Is(err, io.EOF) {
 				t.Errorf("ended with %v", err)
 			}
 		default:
-			if p := wiretest.AsProblem(t, err); p.Code != codes.Unavailable || !p.Retryable {
+			if p := wiretest.AsProblem(t, err); p.Code != codes.PermissionDenied || p.Status != 403 || p.Retryable {
 				t.Errorf("ended with %v", p)
 			}
 		}

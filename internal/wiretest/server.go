@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,6 +83,12 @@ func Start(t testing.TB, text string, options ...leat.Option) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return StartContract(t, c, options...)
+}
+
+// StartContract serves a contract that is read already.
+func StartContract(t testing.TB, c *contract.Contract, options ...leat.Option) *Server {
+	t.Helper()
 	s := &Server{t: t, contract: c, options: options, data: filepath.Join(t.TempDir(), "data")}
 	s.open("127.0.0.1:0", "127.0.0.1:0")
 	t.Cleanup(s.Stop)
@@ -119,6 +126,21 @@ func (s *Server) listen(address string) net.Listener {
 		s.t.Fatal(err)
 	}
 	return l
+}
+
+// Reload has the running server serve another contract, and forgets what clients know of the one before.
+func (s *Server) Reload(text string) error {
+	err := s.Leat.Reload(Context(s.t), func() (*contract.Contract, error) { return contract.Parse("leat.yaml", []byte(text)) })
+	if err == nil {
+		s.contract = s.Leat.Contract()
+		known.Range(func(key, _ any) bool {
+			if at := key.(knownService).address; at == s.GRPC || at == strings.TrimPrefix(s.URL, "http://") {
+				known.Delete(key)
+			}
+			return true
+		})
+	}
+	return err
 }
 
 // Stop closes the server cleanly; a second one does nothing.

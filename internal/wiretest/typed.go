@@ -226,7 +226,7 @@ func (r *typedReader) LastID() string { return r.lastID }
 func (r *typedReader) Close()         { r.conn.Close() }
 
 // typedEvent reads a SubscribeResponse.
-func typedEvent(m *dynamicpb.Message) (Event, error) {
+func typedEvent(m protoreflect.Message) (Event, error) {
 	fields := m.Descriptor().Fields()
 	at := m.Get(fields.ByName("time")).Message()
 	e := Event{ID: m.Get(fields.ByName("id")).String(), Key: m.Get(fields.ByName("key")).String()}

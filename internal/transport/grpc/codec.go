@@ -41,10 +41,10 @@ type raw []byte
 // A codec is the codec of protobuf, which it says it is, for all but encoded and incoming messages.
 type codec struct {
 	encoding.CodecV2
-	limit int // of an incoming message, in bytes
+	limit func() int // of an incoming message, in bytes
 }
 
-func newCodec(limit int) codec { return codec{encoding.GetCodecV2(proto.Name), limit} }
+func newCodec(limit func() int) codec { return codec{encoding.GetCodecV2(proto.Name), limit} }
 
 // Marshal encodes a message. The bytes of an encoded one stay referenced until they are with the kernel, longer than
 // SendMsg takes; they are garbage collected and never change.
@@ -61,10 +61,13 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	switch {
 	case !ok:
 		return c.CodecV2.Unmarshal(data, v)
-	case data.Len() > c.limit:
+	case data.Len() > c.limit():
 		message.problem = problem.New(problem.TooLarge, "the message has %d bytes, and %d are allowed, which is the contract's "+
-			"largest event and what is around it: store the body elsewhere and publish a reference", data.Len(), c.limit)
+			"largest event and what is around it: store the body elsewhere and publish a reference", data.Len(), c.limit())
 	default:
+		if message.problem = unreadable(data); message.problem != nil {
+			return nil
+		}
 		if body, ok := message.body.(*raw); ok {
 			*body = data.Materialize()
 			return nil
@@ -99,4 +102,4 @@ var nothing = make([]byte, 0, piece)
 func (*mark) Get(int) *[]byte { panic("grpc: a buffer is asked of a mark") }
 
 // Put is called when the transport has done with the message.
-func (m *mark) Put(*[]byte) { m.sender.passed.Store(m.sent) }
+func (m *mark) Put(*[]byte) { m.sender.pass(m.sent) }

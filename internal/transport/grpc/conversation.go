@@ -6,13 +6,11 @@ import (
 
 	grpcgo "google.golang.org/grpc"
 
-	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/problem"
 )
 
-// converse runs a stream on a connection of the hub. The handler returns as soon as the client has stopped reading:
-// only that wakes the goroutine that is in SendMsg, so talk runs on one of its own.
+// converse runs a stream on a connection of the hub. Talk may block in SendMsg, so it runs on a goroutine of its own.
 func (s *service) converse(stream grpcgo.ServerStream, conn *hub.Connection, talk func(*sender) error) error {
 	ctx := stream.Context()
 	method, _ := grpcgo.Method(ctx)
@@ -24,13 +22,8 @@ func (s *service) converse(stream grpcgo.ServerStream, conn *hub.Connection, tal
 		how = outcome(ctx, conn, to, err)
 		return err
 	})
-	select {
-	case err := <-done:
-		return s.server.fail(ctx, err)
-	case <-to.stalled:
-		conn.End(event.EndSlow)
-		return s.server.fail(ctx, ended(conn))
-	}
+	e := ending{server: s.server, stream: stream, conn: conn, to: to, open: true}
+	return e.await(done, func() {})
 }
 
 // outcome tells the metrics why a connection is gone.

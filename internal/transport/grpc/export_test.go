@@ -11,4 +11,4 @@ import (
 func NewSender(stream grpcgo.ServerStream) hub.TryWriter { return newSender(stream) }
 
 // Marshal encodes a message as the server's codec does.
-func Marshal(message any) (mem.BufferSlice, error) { return newCodec(0).Marshal(message) }
+func Marshal(message any) (mem.BufferSlice, error) { return newCodec(nil).Marshal(message) }

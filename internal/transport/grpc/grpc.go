@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	grpcgo "google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -29,8 +31,11 @@ type Server struct {
 	grpc     *grpcgo.Server
 	health   *health.Server
 	logger   *slog.Logger
-	draining chan struct{}      // closed by SetDraining
-	stopping chan struct{}      // closed by Stop
+	draining chan struct{} // closed by SetDraining
+	givenUp  chan struct{} // closed by GiveUp
+	stopping chan struct{} // closed by Stop
+	generic  *service
+	served   atomic.Pointer[served]
 	cut      context.Context    //nolint:containedctx // what ctx of Stop ends is not the calls: cutNow does, after it
 	cutNow   context.CancelFunc // ends what does not end by itself
 	work     sync.WaitGroup     // goroutines that may outlive the handler that started them
@@ -60,11 +65,15 @@ func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, c *contract.Contrac
 		health:   health.NewServer(),
 		logger:   logger,
 		draining: make(chan struct{}),
+		givenUp:  make(chan struct{}),
 		stopping: make(chan struct{}),
 	}
 	s.cut, s.cutNow = context.WithCancel(context.Background())
+	s.generic = &service{server: s, hub: h, ingest: in, backends: b}
+	s.served.Store(&served{})
 	s.grpc = grpcgo.NewServer(
-		grpcgo.ForceServerCodecV2(newCodec(messageLimit(c))),
+		grpcgo.Creds(plaintext{insecure.NewCredentials()}),
+		grpcgo.ForceServerCodecV2(newCodec(func() int { return s.served.Load().limit })),
 		grpcgo.MaxRecvMsgSize(maxMessage),
 		grpcgo.MaxHeaderListSize(16<<10),
 		grpcgo.ConnectionTimeout(5*time.Second), // from accept to HTTP/2's preface
@@ -75,12 +84,11 @@ func New(h *hub.Hub, in *ingest.Ingest, b *backend.Backends, c *contract.Contrac
 		grpcgo.StreamInterceptor(s.guardStream),
 		grpcgo.UnknownServiceHandler(s.unknown),
 	)
-	generic := &service{server: s, hub: h, ingest: in, backends: b, contract: c}
-	s.grpc.RegisterService(describe(), generic)
+	s.grpc.RegisterService(describe(), s.generic)
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	s.health.SetServingStatus(leatv1.StreamService_ServiceDesc.ServiceName, healthv1.HealthCheckResponse_SERVING)
-	s.addTyped(generic, api)
-	s.reflect(api)
+	s.Change(c, api)
+	s.reflect()
 	return s
 }
 
@@ -122,6 +130,10 @@ func (s *Server) SetDraining() {
 	s.health.Shutdown()
 }
 
+// GiveUp is for when the hub has ended all connections: streams whose clients take nothing get their status without what
+// is before it.
+func (s *Server) GiveUp() { s.closeOnce(s.givenUp) }
+
 // Stop ends the server when its calls have ended, which is soon after the hub has drained; those that are left when
 // ctx ends are cut. It returns when nothing of the server runs any more.
 func (s *Server) Stop(ctx context.Context) {
@@ -138,6 +150,7 @@ func (s *Server) Stop(ctx context.Context) {
 	case <-ended:
 	case <-ctx.Done():
 	}
+	s.GiveUp()
 	s.cutNow()
 	s.grpc.Stop()
 	<-ended

@@ -10,6 +10,7 @@ import (
 
 	grpcgo "google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
 	"github.com/leatstream/leat/internal/problem"
@@ -45,6 +46,20 @@ func (s guardedStream) RecvMsg(body any) error {
 	return message.problem
 }
 
+// A takingStream tells its request's body what the handler has taken.
+type takingStream struct {
+	grpcgo.ServerStream
+	body *intake
+}
+
+func (s takingStream) RecvMsg(body any) error {
+	err := s.ServerStream.RecvMsg(body)
+	if err == nil {
+		s.body.take()
+	}
+	return err
+}
+
 func (s *Server) guardUnary(ctx context.Context, request any, info *grpcgo.UnaryServerInfo, handler grpcgo.UnaryHandler) (response any, err error) {
 	defer s.caught(info.FullMethod, &err)
 	if err := uncompressed(ctx); err != nil {
@@ -60,8 +75,10 @@ func (s *Server) guardStream(srv any, stream grpcgo.ServerStream, info *grpcgo.S
 	if err := uncompressed(stream.Context()); err != nil {
 		return err
 	}
-	switch srv.(type) {
-	case *service, *typedService:
+	if body, ok := stream.Context().Value(intakeKey{}).(*intake); ok {
+		stream = takingStream{stream, body}
+	}
+	if _, ours := srv.(*service); ours || s.isTyped(info.FullMethod) {
 		return s.fail(stream.Context(), handler(srv, guardedStream{stream}))
 	}
 	select {
@@ -78,11 +95,14 @@ func uncompressed(ctx context.Context) error {
 	return grpcgo.SetSendCompressor(ctx, encoding.Identity)
 }
 
-// unknown answers for services and methods that do not exist.
+// unknown answers for the contract's own services, and for services and methods that do not exist.
 func (s *Server) unknown(_ any, stream grpcgo.ServerStream) error {
 	name, _ := grpcgo.MethodFromServerStream(stream)
 	service, method, _ := strings.Cut(strings.TrimPrefix(name, "/"), "/")
-	services := s.grpc.GetServiceInfo()
+	if handle := s.typedMethod(service, method); handle != nil {
+		return handle(stream)
+	}
+	services := s.GetServiceInfo()
 	info, ok := services[service]
 	if !ok {
 		known := slices.Sorted(maps.Keys(services))
@@ -116,4 +136,18 @@ func (s *Server) caught(method string, err *error) {
 		s.logger.Error("gRPC call panicked", "method", method, "panic", cause, "stack", string(debug.Stack()))
 		*err = statusOf(fmt.Errorf("panic: %v", cause))
 	}
+}
+
+// typedMethod gives what handles a method of the contract's own services, nil where there is none.
+func (s *Server) typedMethod(service, method string) func(grpcgo.ServerStream) error {
+	// Not every contract has a service with every method.
+	if t := s.served.Load().typed[service]; t != nil && t.of().Descriptor.Methods().ByName(protoreflect.Name(method)) != nil {
+		return t.methods[method]
+	}
+	return nil
+}
+
+func (s *Server) isTyped(fullMethod string) bool {
+	service, method, _ := strings.Cut(strings.TrimPrefix(fullMethod, "/"), "/")
+	return s.typedMethod(service, method) != nil
 }

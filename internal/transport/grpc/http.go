@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -25,7 +26,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	response := newResponse(w)
 	defer response.close()
 	defer context.AfterFunc(s.cut, response.cut)()
-	s.grpc.ServeHTTP(response, r.WithContext(context.WithValue(r.Context(), responseKey{}, response)))
+	ctx := context.WithValue(r.Context(), responseKey{}, response)
+	if r.Body != nil {
+		body := newIntake(r.Body)
+		ctx = context.WithValue(ctx, intakeKey{}, body)
+		r = r.WithContext(ctx)
+		r.Body = body
+	}
+	s.grpc.ServeHTTP(response, r.WithContext(ctx))
 }
 
 func (s *Server) begin() bool {
@@ -38,13 +46,16 @@ func (s *Server) begin() bool {
 	return true
 }
 
-// A response cuts its HTTP/2 stream when a write makes no progress for hub.SlowAfter: the handler cannot, because its
-// status would wait behind the write. The client then sees a reset stream instead of a status.
+// A response notices when a write makes no progress for hub.SlowAfter. It then cuts its HTTP/2 stream, unless that has a
+// sender: its handler does so in time. A status of the handler's would wait behind the write.
 type response struct {
 	http.ResponseWriter
 	controller *http.ResponseController
 	timer      *time.Timer
-	stalled    chan struct{} // closed when a write has made no progress for hub.SlowAfter
+	stalled    chan struct{}          // closed when a write has made no progress for hub.SlowAfter
+	sender     atomic.Pointer[sender] // nil where the handler has none
+	written    int64                  // bytes; belongs to who writes
+	writing    atomic.Bool
 
 	mu   sync.Mutex // guards done, and is held while the stream is cut
 	done bool       // net/http has the ResponseWriter back
@@ -57,7 +68,9 @@ func newResponse(w http.ResponseWriter) *response {
 	r := &response{ResponseWriter: w, controller: http.NewResponseController(w), stalled: make(chan struct{})}
 	r.timer = time.AfterFunc(hub.SlowAfter, sync.OnceFunc(func() {
 		close(r.stalled)
-		r.cut()
+		if r.sender.Load() == nil {
+			r.cut()
+		}
 	}))
 	r.timer.Stop()
 	return r
@@ -70,21 +83,36 @@ const piece = 16 << 10
 // Write writes to the client, in pieces.
 func (r *response) Write(p []byte) (n int, err error) {
 	for {
-		r.timer.Reset(hub.SlowAfter)
+		r.begin()
 		written, err := r.ResponseWriter.Write(p[n:min(n+piece, len(p))])
-		r.timer.Stop()
+		r.end()
 		n += written
+		r.written += int64(written)
 		if err != nil || n == len(p) {
 			return n, err
 		}
 	}
 }
 
+// begin and end are around what may block.
+func (r *response) begin() {
+	r.timer.Reset(hub.SlowAfter)
+	r.writing.Store(true)
+}
+
+func (r *response) end() {
+	r.writing.Store(false)
+	r.timer.Stop()
+}
+
 // Flush sends what is written.
 func (r *response) Flush() {
-	r.timer.Reset(hub.SlowAfter)
+	r.begin()
 	_ = r.controller.Flush() // the next write fails too, and grpc-go sees the request's context end
-	r.timer.Stop()
+	r.end()
+	if s := r.sender.Load(); s != nil {
+		s.pass(r.written)
+	}
 }
 
 // cut ends the stream at once; writes under way fail.

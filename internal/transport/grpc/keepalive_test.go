@@ -87,12 +87,12 @@ type pinger struct {
 func newPinger(t *testing.T, conn net.Conn) *pinger {
 	t.Helper()
 	p := &pinger{framer: http2.NewFramer(conn, conn), greeted: make(chan struct{}), over: make(chan struct{})}
+	p.mu.Lock() // before it reads, or the answer to the server's settings could go out before its own
+	defer p.mu.Unlock()
 	go p.read()
 	if _, err := conn.Write([]byte(http2.ClientPreface)); err != nil {
 		t.Fatal(err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if err := p.framer.WriteSettings(); err != nil {
 		t.Fatal(err)
 	}

@@ -15,9 +15,11 @@ import (
 
 	"github.com/leatstream/leat/contract"
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+	"github.com/leatstream/leat/internal/backend"
 	"github.com/leatstream/leat/internal/eventlog"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
+	"github.com/leatstream/leat/internal/transport/farewell"
 	"github.com/leatstream/leat/internal/transport/grpc"
 	"github.com/leatstream/leat/internal/typed"
 )
@@ -49,7 +51,21 @@ streams:
     durability: memory
     maxEventBytes: 256KiB
     events: { blob: { schema: { type: string } } }
+  chat:
+    key: path
+    durability: memory
+    commands: { say: { schema: { type: object, required: [text], properties: { text: { type: string, minLength: 1 } } } } }
+    events:
+      said: { schema: { type: object, required: [text], properties: { text: { type: string, minLength: 1 } } } }
+      welcome: { schema: { type: object } }
+    backend: { url: "http://127.0.0.1:1" } # a handler in this process is before it
 `
+
+// chat answers what is said, and tells it to everyone.
+func chat(_ context.Context, c backend.Command) (backend.Answer, error) {
+	return backend.Answer{Reply: []backend.Reply{{Type: "welcome", Data: []byte(`{"source":"` + c.Source + `"}`)}},
+		Publish: []backend.Publication{{Type: "said", Data: c.Data}}}, nil
+}
 
 // A node is all that stands behind the gRPC server, and the server on both of its ways in.
 type node struct {
@@ -78,15 +94,20 @@ func start(t testing.TB) *node {
 	registry := prometheus.NewRegistry()
 	h := hub.New(hub.Options{Logger: logger, Registry: registry})
 	in := ingest.New(logger, prometheus.NewRegistry())
+	backends := backend.New(backend.Options{Ingest: in, Logger: logger, Registry: prometheus.NewRegistry()})
 	for _, s := range c.Streams {
 		stored, err := log.Stream(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
 		}
 		h.Add(s, stored)
-		in.Add(s, stored)
+		in.Add(s, stored, nil)
+		backends.Add(s, nil)
 	}
-	n := &node{hub: h, server: grpc.New(h, in, nil, c, api, logger), ended: registry}
+	if err := backends.Handle("chat", "say", chat); err != nil {
+		t.Fatal(err)
+	}
+	n := &node{hub: h, server: grpc.New(h, in, backends, c, api, logger), ended: registry}
 	ctx, cancel := context.WithCancel(context.Background())
 	running := make(chan error, 3)
 	go func() { running <- h.Run(ctx) }()
@@ -98,9 +119,10 @@ func start(t testing.TB) *node {
 	public := listen(t)
 	n.http = public.Addr().String()
 	// As in internal/node: a connection that takes no byte is net/http's to end.
-	front := &http.Server{Handler: n.server, Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{WriteByteTimeout: hub.SlowAfter}}
+	front := &http.Server{Handler: n.server, Protocols: new(http.Protocols), ConnContext: farewell.Context,
+		HTTP2: &http.HTTP2Config{WriteByteTimeout: hub.SlowAfter}}
 	front.Protocols.SetUnencryptedHTTP2(true)
-	go func() { running <- front.Serve(public) }()
+	go func() { running <- front.Serve(farewell.Listen(public)) }()
 
 	t.Cleanup(func() {
 		stop, cancelStop := context.WithTimeout(context.Background(), 5*time.Second)
@@ -110,6 +132,7 @@ func start(t testing.TB) *node {
 		}
 		n.server.Stop(stop)
 		_ = front.Close()
+		_ = backends.Close()
 		cancel()
 		for range cap(running) {
 			<-running

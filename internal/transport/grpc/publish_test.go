@@ -243,7 +243,7 @@ func TestTheStreamsAreListedInTheContractsOrder(t *testing.T) {
 		for _, s := range got.Streams {
 			names = append(names, s.Name)
 		}
-		if strings.Join(names, " ") != "orders rooms ticks browsers large" {
+		if strings.Join(names, " ") != "orders rooms ticks browsers large chat" {
 			t.Errorf("streams %v", names)
 		}
 		if orders := got.Streams[0]; orders.LastId != id || strings.Join(orders.EventTypes, " ") != "order.shipped order.cancelled" {

@@ -15,17 +15,20 @@ import (
 // stopped taking them: SendMsg then blocks for as long as the stream lives.
 type sender struct {
 	stream  grpcgo.ServerStream
-	native  bool          // over grpc-go's own transport; over net/http, the response sees more, and notices by itself
+	native  bool          // over grpc-go's own transport
+	http    *response     // over net/http it sees more, and notices by itself
 	stalled chan struct{} // closed when a send has made no progress for hub.SlowAfter
 
 	sending  atomic.Bool
 	progress atomic.Int64 // when the transport last took something, in nanoseconds
 	passed   atomic.Int64 // of sent, what has left the transport's queue for certain
+	rest     atomic.Pointer[rest]
 
 	mu     sync.Mutex  // held during SendMsg, which one goroutine at a time may call; guards the fields below
 	timer  *time.Timer // made when a send may block
 	sent   int64       // bytes given to SendMsg
 	marked int64       // up to here, a mark tells when they have left
+	due    bool        // the next message gets a mark
 }
 
 // grpc-go blocks a SendMsg while 64 KiB of its stream are queued; below queueLimit it is certain not to. What is queued
@@ -38,16 +41,21 @@ const (
 
 func newSender(stream grpcgo.ServerStream) *sender {
 	if r, ok := stream.Context().Value(responseKey{}).(*response); ok {
-		return &sender{stream: stream, stalled: r.stalled}
+		s := &sender{stream: stream, http: r, stalled: r.stalled}
+		r.sender.Store(s)
+		return s
 	}
 	return &sender{stream: stream, native: true, stalled: make(chan struct{})}
 }
 
-// Write sends each frame as one message.
+// Write sends each frame as one message. The last one has a mark, so that settled can tell when it has left.
 func (s *sender) Write(b hub.Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, frame := range b.Frames {
+	for i, frame := range b.Frames {
+		if i == len(b.Frames)-1 {
+			s.due = true
+		}
 		if err := s.wait(frame); err != nil {
 			return err
 		}
@@ -119,15 +127,46 @@ func (s *sender) wait(frame []byte) error {
 // send sends a frame as the message made of it, or as one with a mark where one is due.
 func (s *sender) send(frame []byte, message *encoded) error {
 	s.sent += int64(len(frame) + messageHeader)
-	if s.native && s.sent-s.marked >= markEvery {
+	if s.native && (s.due || s.sent-s.marked >= markEvery) {
 		message = encodeFor(s, frame)
-		s.marked = s.sent
+		s.marked, s.due = s.sent, false
 	}
 	err := s.stream.SendMsg(message)
 	if err != nil && closed(s.stalled) {
 		return slow()
 	}
 	return err
+}
+
+// A rest is what a sender has yet to get rid of when all is sent.
+type rest struct {
+	sent int64
+	gone chan struct{} // closed when it is
+	once sync.Once
+}
+
+// blocked tells whether a message waits for the client, or could.
+func (s *sender) blocked() bool {
+	return s.sending.Load() || s.http != nil && s.http.writing.Load()
+}
+
+// settled is closed when all that was sent is with the transport, and a status would not wait for the client. It is for
+// when nothing is sent any more.
+func (s *sender) settled() <-chan struct{} {
+	s.mu.Lock()
+	r := &rest{sent: s.sent, gone: make(chan struct{})}
+	s.mu.Unlock()
+	s.rest.Store(r)
+	s.pass(s.passed.Load())
+	return r.gone
+}
+
+// pass takes note that the transport has got on.
+func (s *sender) pass(sent int64) {
+	s.passed.Store(sent)
+	if r := s.rest.Load(); r != nil && sent >= r.sent {
+		r.once.Do(func() { close(r.gone) })
+	}
 }
 
 func (s *sender) progressed() { s.progress.Store(time.Now().UnixNano()) }

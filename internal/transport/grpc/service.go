@@ -23,7 +23,6 @@ type service struct {
 	hub      *hub.Hub
 	ingest   *ingest.Ingest
 	backends *backend.Backends
-	contract *contract.Contract
 }
 
 // connect registers the connection of a call.
@@ -98,7 +97,7 @@ func timestamp(field string, t *timestamppb.Timestamp) (*string, error) {
 // ListStreams lists the streams of the contract, and asks the log for the newest position of each.
 func (s *service) ListStreams(ctx context.Context, _ *leatv1.ListStreamsRequest) (*leatv1.ListStreamsResponse, error) {
 	response := new(leatv1.ListStreamsResponse)
-	for _, declared := range s.contract.Streams {
+	for _, declared := range s.server.served.Load().contract.Streams {
 		listed := &leatv1.Stream{Name: declared.Name, EventTypes: declared.EventNames()}
 		for _, command := range declared.Commands {
 			listed.CommandTypes = append(listed.CommandTypes, command.Name)

@@ -23,6 +23,7 @@ func (s *service) Subscribe(request *leatv1.SubscribeRequest, stream grpcgo.Serv
 
 func (s *service) subscribe(request *leatv1.SubscribeRequest, stream grpcgo.ServerStream, format *hub.Format) error {
 	ctx := stream.Context()
+	format = inJSON(ctx, format)
 	asked, err := params(request)
 	if err != nil {
 		return statusOf(err)
@@ -38,8 +39,7 @@ func (s *service) subscribe(request *leatv1.SubscribeRequest, stream grpcgo.Serv
 	return s.deliver(stream, conn, subscription, format)
 }
 
-// deliver has the hub write to the stream until one of the two ends. The handler returns as soon as the client has
-// stopped reading: only that wakes the goroutine that is in SendMsg.
+// deliver has the hub write to the stream until one of the two ends.
 func (s *service) deliver(stream grpcgo.ServerStream, conn *hub.Connection, subscription hub.Subscription, format *hub.Format) error {
 	ctx := stream.Context()
 	to := newSender(stream)
@@ -56,18 +56,8 @@ func (s *service) deliver(stream grpcgo.ServerStream, conn *hub.Connection, subs
 		conn.Close(outcome(ctx, conn, to, err))
 		done <- err
 	})
-	select {
-	case err = <-done:
-	case <-to.stalled:
-		conn.End(event.EndSlow)
-	case <-ctx.Done():
-		subscriber.Stop()
-		err = <-done
-	}
-	if err == nil {
-		err = ended(conn)
-	}
-	return s.server.fail(ctx, err)
+	e := ending{server: s.server, stream: stream, conn: conn, to: to}
+	return e.await(done, subscriber.Stop)
 }
 
 // begin answers that the subscription stands.
@@ -104,10 +94,7 @@ func params(request *leatv1.SubscribeRequest) (hub.Params, error) {
 	if len(request.EventTypes) > 0 {
 		p.EventTypes = &request.EventTypes
 	}
-	if request.AllKeys {
-		text := "true"
-		p.AllKeys = &text
-	}
+	p.AllKeys = flag(request.AllKeys)
 	switch start := request.Start.(type) {
 	case *leatv1.SubscribeRequest_After:
 		p.After = &start.After
@@ -122,6 +109,15 @@ func params(request *leatv1.SubscribeRequest) (hub.Params, error) {
 		p.Last = &text
 	}
 	return p, nil
+}
+
+// flag is a parameter that is true or not given.
+func flag(set bool) *string {
+	if !set {
+		return nil
+	}
+	text := "true"
+	return &text
 }
 
 // responseFormat encodes events as SubscribeResponse.
@@ -156,6 +152,8 @@ func ended(conn *hub.Connection) error {
 		p = draining()
 	case event.EndSlow:
 		p = slow()
+	case event.EndDisconnected:
+		return problem.New(problem.Forbidden, "an operator or a backend has disconnected this client (%s): do not come back by yourself", reason)
 	default:
 		p = problem.New(problem.Unavailable, "the server ended the stream (%s): subscribe again, after the last id received", reason)
 	}

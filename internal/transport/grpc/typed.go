@@ -1,6 +1,7 @@
 package grpc
 
 import (
+	"sync/atomic"
 	"time"
 
 	grpcgo "google.golang.org/grpc"
@@ -19,81 +20,119 @@ import (
 )
 
 // A typedService is the typed service of one stream. Its messages are read and written by typed, and pass the codec raw.
+// grpc-go takes no services once it serves, so their calls come as those of unknown ones do.
 type typedService struct {
 	*service
-	of     *typed.Service
-	stream string
-	format *hub.Format
+	current atomic.Pointer[typed.Service] // as the contract has it now
+	stream  string
+	format  *hub.Format
+	methods map[string]func(grpcgo.ServerStream) error
 }
 
-// addTyped registers the typed services of all streams that have one.
-func (s *Server) addTyped(generic *service, api *typed.API) {
-	for _, declared := range generic.contract.Streams {
+// served is what the contract has the server offer; it never changes, and another one takes its place.
+type served struct {
+	contract *contract.Contract
+	api      *typed.API
+	typed    map[string]*typedService // by the service's full name
+	limit    int                      // of an incoming message, in bytes
+}
+
+// Change offers what the contract says now, of which the streams that were there have the same key and their typed services
+// the same numbers. Calls under way go on, and follow.
+func (s *Server) Change(c *contract.Contract, api *typed.API) {
+	now := &served{c, api, map[string]*typedService{}, messageLimit(c)}
+	for _, declared := range c.Streams {
 		of := api.Service(declared.Name)
 		if of == nil {
 			continue
 		}
-		t := &typedService{service: generic, of: of, stream: declared.Name, format: typedFormat(declared, of)}
 		name := string(of.Descriptor.FullName())
-		s.grpc.RegisterService(&grpcgo.ServiceDesc{
-			ServiceName: name,
-			HandlerType: (*any)(nil),
-			Streams:     t.methods(),
-			Metadata:    of.Descriptor.ParentFile().Path(),
-		}, t)
+		t := s.served.Load().typed[name]
+		if t == nil {
+			t = newTypedService(s.generic, declared.Name, of)
+		}
+		t.current.Store(of)
+		now.typed[name] = t
+	}
+	s.served.Store(now)
+	for name := range now.typed {
 		s.health.SetServingStatus(name, healthv1.HealthCheckResponse_SERVING)
 	}
 }
 
-func (t *typedService) methods() []grpcgo.StreamDesc {
-	handler := func(method func(grpcgo.ServerStream) error) grpcgo.StreamHandler {
-		return func(_ any, stream grpcgo.ServerStream) error { return method(stream) }
-	}
-	return []grpcgo.StreamDesc{
-		{StreamName: "Subscribe", Handler: handler(t.subscribeTyped), ServerStreams: true},
-		{StreamName: "Publish", Handler: handler(t.publishTyped), ClientStreams: true},
-	}
+func newTypedService(generic *service, stream string, of *typed.Service) *typedService {
+	t := &typedService{service: generic, stream: stream}
+	t.current.Store(of)
+	t.format = t.newFormat()
+	t.methods = map[string]func(grpcgo.ServerStream) error{"Subscribe": t.subscribeTyped, "Publish": t.publishTyped, "Connect": t.connectTyped}
+	return t
 }
+
+// of is the service as the contract has it now.
+func (t *typedService) of() *typed.Service { return t.current.Load() }
 
 func (t *typedService) subscribeTyped(stream grpcgo.ServerStream) error {
 	var body raw
 	if err := stream.RecvMsg(&body); err != nil {
 		return err
 	}
-	request, err := t.of.DecodeSubscribe(body)
+	request, err := t.of().DecodeSubscribe(body)
 	if err != nil {
 		return statusOf(err)
 	}
 	return t.subscribe(request, stream, t.format)
 }
 
-// typedFormat encodes events as the stream's SubscribeResponse.
-func typedFormat(stream *contract.Stream, of *typed.Service) *hub.Format {
-	encode := func(dst []byte, e *event.Event) []byte {
+// newFormat encodes events as the stream's SubscribeResponse.
+func (t *typedService) newFormat() *hub.Format {
+	encode := appendTyped(func(dst []byte, e *event.Event) ([]byte, error) { return t.of().AppendEvent(dst, e) })
+	return &hub.Format{Name: "grpc typed " + t.stream, Apart: true, Queued: true, Event: encode, Control: encode}
+}
+
+// appendTyped makes a format's function of what appends an event to a frame.
+func appendTyped(appendEvent func(dst []byte, e *event.Event) ([]byte, error)) func(dst []byte, e *event.Event) []byte {
+	return func(dst []byte, e *event.Event) []byte {
 		told := *e
 		told.Time = e.Time.Truncate(time.Millisecond) // what every other wire shows
-		dst, err := of.AppendEvent(dst, &told)
+		dst, err := appendEvent(dst, &told)
 		if err != nil {
 			panic(err) // a control event of ours that typed does not know
 		}
 		return dst
 	}
-	return &hub.Format{Name: "grpc typed " + stream.Name, Apart: true, Queued: true, Event: encode, Control: encode}
 }
 
 // reflect tells clients of all services, with their descriptors.
-func (s *Server) reflect(api *typed.API) {
-	options := reflection.ServerOptions{Services: s.grpc, DescriptorResolver: descriptors{api.Files(), protoregistry.GlobalFiles}}
+func (s *Server) reflect() {
+	options := reflection.ServerOptions{Services: s, DescriptorResolver: descriptors{s}}
 	grpc_reflection_v1.RegisterServerReflectionServer(s.grpc, reflection.NewServerV1(options))
 	grpc_reflection_v1alpha.RegisterServerReflectionServer(s.grpc, reflection.NewServer(options))
 }
 
-// descriptors are those of several registries; the first that has one gives it.
-type descriptors []protodesc.Resolver
+// GetServiceInfo lists all services, also those of the contract.
+func (s *Server) GetServiceInfo() map[string]grpcgo.ServiceInfo {
+	services := s.grpc.GetServiceInfo()
+	for name, t := range s.served.Load().typed {
+		info := grpcgo.ServiceInfo{Metadata: t.of().Descriptor.ParentFile().Path()}
+		for methods, i := t.of().Descriptor.Methods(), 0; i < methods.Len(); i++ {
+			m := methods.Get(i)
+			info.Methods = append(info.Methods, grpcgo.MethodInfo{Name: string(m.Name()), IsClientStream: m.IsStreamingClient(), IsServerStream: m.IsStreamingServer()})
+		}
+		services[name] = info
+	}
+	return services
+}
+
+// descriptors are those of the contract's services, and of all others.
+type descriptors struct{ server *Server }
+
+func (d descriptors) registries() []protodesc.Resolver {
+	return []protodesc.Resolver{d.server.served.Load().api.Files(), protoregistry.GlobalFiles}
+}
 
 // FindFileByPath gives a file.
 func (d descriptors) FindFileByPath(path string) (file protoreflect.FileDescriptor, err error) {
-	for _, from := range d {
+	for _, from := range d.registries() {
 		if file, err = from.FindFileByPath(path); err == nil {
 			return file, nil
 		}
@@ -103,7 +142,7 @@ func (d descriptors) FindFileByPath(path string) (file protoreflect.FileDescript
 
 // FindDescriptorByName gives whatever has a name.
 func (d descriptors) FindDescriptorByName(name protoreflect.FullName) (found protoreflect.Descriptor, err error) {
-	for _, from := range d {
+	for _, from := range d.registries() {
 		if found, err = from.FindDescriptorByName(name); err == nil {
 			return found, nil
 		}

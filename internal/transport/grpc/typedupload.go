@@ -30,7 +30,7 @@ func (t *typedService) publishTyped(stream grpcgo.ServerStream) error {
 		err = take(ctx, conn, receive[raw](t.server, stream), func(index uint64, err error) {
 			u.Refuse(index, "", problem.From(err))
 		}, func(index uint64, body *raw) error { return t.add(ctx, u, index, *body) })
-		response := t.of.AppendPublishResponse(nil, uploaded(u.Close()))
+		response := t.of().AppendPublishResponse(nil, uploaded(u.Close()))
 		if err != nil {
 			return t.server.fail(ctx, err, t.detail(response))
 		}
@@ -40,7 +40,7 @@ func (t *typedService) publishTyped(stream grpcgo.ServerStream) error {
 
 // add stores or refuses an event; an error means that the upload cannot go on.
 func (t *typedService) add(ctx context.Context, u *ingest.Upload, index uint64, body []byte) error {
-	p, err := t.of.DecodePublish(body)
+	p, err := t.of().DecodePublish(body)
 	if err == nil && (p.IdempotencyKey != "" || p.IfMatch != nil) {
 		err = problem.New(problem.Malformed, "idempotency_key and if_match are for single events: an upload's events are stored as they come")
 	}
@@ -71,7 +71,7 @@ func uploaded(s ingest.Summary) typed.Upload {
 
 // detail is what became of an upload that broke off, for its status.
 func (t *typedService) detail(response []byte) protoadapt.MessageV1 {
-	m := dynamicpb.NewMessage(t.of.Descriptor.Methods().ByName("Publish").Output())
+	m := dynamicpb.NewMessage(t.of().Descriptor.Methods().ByName("Publish").Output())
 	if err := proto.Unmarshal(response, m); err != nil {
 		panic(err) // of our own making
 	}

@@ -8,12 +8,22 @@ import (
 	"github.com/leatstream/leat/internal/problem"
 )
 
-func appendEvent(dst []byte, e *event.Event) []byte {
+// AppendEvent appends `event`.
+func (JSON) AppendEvent(dst []byte, e *event.Event) []byte {
 	return e.AppendMembers(append(dst, `{"op":"event",`...))
 }
 
-// appendSubscribed appends `subscribed` or `unsubscribed`; id is empty where there is no position.
-func appendSubscribed(dst []byte, op string, ref []byte, sub hub.Subscription, id string) []byte {
+// AppendSubscribed appends `subscribed`.
+func (JSON) AppendSubscribed(dst, ref []byte, sub hub.Subscription, id string) []byte {
+	return appendSubscription(dst, "subscribed", ref, sub, id)
+}
+
+// AppendUnsubscribed appends `unsubscribed`.
+func (JSON) AppendUnsubscribed(dst, ref []byte, sub hub.Subscription, id string) []byte {
+	return appendSubscription(dst, "unsubscribed", ref, sub, id)
+}
+
+func appendSubscription(dst []byte, op string, ref []byte, sub hub.Subscription, id string) []byte {
 	dst = appendHead(dst, op, ref)
 	dst = append(dst, `,"stream":`...)
 	dst = event.AppendString(dst, sub.Stream.Name)
@@ -25,8 +35,8 @@ func appendSubscribed(dst []byte, op string, ref []byte, sub hub.Subscription, i
 	return append(dst, '}')
 }
 
-// appendReply appends the `reply` that carries an event to this connection alone; it has no id, being in no log.
-func appendReply(dst []byte, e *event.Event) []byte {
+// AppendPushed appends the `reply` that carries an event to this connection alone.
+func (JSON) AppendPushed(dst []byte, e *event.Event) []byte {
 	dst = appendHead(dst, "reply", nil)
 	dst = append(dst, `,"stream":`...)
 	dst = event.AppendString(dst, e.Stream)
@@ -41,7 +51,8 @@ func appendReply(dst []byte, e *event.Event) []byte {
 	return append(dst, '}')
 }
 
-func appendAck(dst, ref []byte, r ingest.Result) []byte {
+// AppendAck appends `ack`.
+func (JSON) AppendAck(dst, ref []byte, r ingest.Result) []byte {
 	dst = appendHead(dst, "ack", ref)
 	dst = appendID(dst, r.ID.String())
 	if r.Duplicate {
@@ -50,7 +61,8 @@ func appendAck(dst, ref []byte, r ingest.Result) []byte {
 	return append(dst, '}')
 }
 
-func appendReplyTo(dst, ref []byte, r backend.Reply) []byte {
+// AppendReply appends the `reply` to a command.
+func (JSON) AppendReply(dst, ref []byte, r backend.Reply) []byte {
 	dst = appendHead(dst, "reply", ref)
 	dst = append(dst, `,"type":`...)
 	dst = event.AppendString(dst, r.Type)
@@ -59,8 +71,9 @@ func appendReplyTo(dst, ref []byte, r backend.Reply) []byte {
 	return append(dst, '}')
 }
 
-func appendError(dst, ref []byte, p *problem.Error) []byte {
-	dst = appendHead(dst, "error", ref)
+// AppendError appends `error`.
+func (JSON) AppendError(dst []byte, o Operation, p *problem.Error) []byte {
+	dst = appendHead(dst, "error", o.Ref)
 	dst = append(dst, `,"error":`...)
 	dst = append(dst, p.JSON()...)
 	return append(dst, '}')

@@ -76,8 +76,8 @@ func serve(t testing.TB) server {
 			t.Fatal(err)
 		}
 		s.hub.Add(declared, stream)
-		s.ingest.Add(declared, stream)
-		s.backends.Add(declared)
+		s.ingest.Add(declared, stream, nil)
+		s.backends.Add(declared, nil)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error)
@@ -123,7 +123,7 @@ func (s server) connect(t testing.TB, home *hub.Params) peer {
 		t.Fatal(err)
 	}
 	p := peer{t, conn, nil, make(chan string, 10_000)}
-	p.Session = leatv1.New(s.hub, s.ingest, s.backends, conn, leatv1.Framing{Transport: contract.WebSocket, Name: "lines", Frame: line}, p, slog.New(slog.DiscardHandler))
+	p.Session = leatv1.New(s.hub, s.ingest, s.backends, conn, leatv1.Framing{Transport: contract.WebSocket, Name: "lines", Frame: line, Dialect: leatv1.JSON{}}, p, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(func() {
 		cancel()
@@ -137,7 +137,7 @@ func (s server) connect(t testing.TB, home *hub.Params) peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begin, err := p.Open(ctx, sub)
+	begin, err := p.Open(ctx, sub, home.Key)
 	if err != nil {
 		t.Fatal(err)
 	}

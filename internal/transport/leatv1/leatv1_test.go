@@ -157,16 +157,40 @@ func TestOnTheAddressOfAStreamOperationsAreAboutIt(t *testing.T) {
 	p.send(`{"op":"subscribe"}`)
 	p.wants(`{"op":"error","error":{…"status":409,…}}`)
 	p.send(`{"op":"publish","key":"other","type":"said","data":{"text":"elsewhere"}}`)
-	p.wants(`{"op":"ack","id":"…-1"}`)
-	p.send(`{"op":"publish","type":"said","data":{"text":"here"}}`)
+	p.wants(`{"op":"error","error":{…"status":422,…"pointer":"/key"…}}`)
+	p.send(`{"op":"publish","key":"room","type":"said","data":{"text":"here"}}`)
 	got := []string{<-p.messages, <-p.messages}
-	if !like(got[0]+got[1], `…"id":"…-2"…`) || !like(got[0]+got[1], `…"key":"room"…"data":{"text":"here"}…`) {
+	if !like(got[0]+got[1], `…"id":"…-1"…`) || !like(got[0]+got[1], `…"key":"room"…"data":{"text":"here"}…`) {
 		t.Errorf("got %s", got)
 	}
 	p.send(`{"op":"unsubscribe"}`)
-	p.wants(`{"op":"unsubscribed","stream":"chat","key":"room","id":"…-2"}`)
+	p.wants(`{"op":"unsubscribed","stream":"chat","key":"room","id":"…-1"}`)
 	p.send(`{"op":"subscribe","allKeys":true}`)
-	p.wants(`{"op":"subscribed","stream":"chat","id":"…-2"}`)
+	p.wants(`{"op":"subscribed","stream":"chat","id":"…-1"}`)
+}
+
+// As with POST: a key in the path and one in the body must be equal, and where the path has none, the body's is it.
+func TestAKeyInTheAddressAndOneInAMessageMustBeEqual(t *testing.T) {
+	s := serve(t)
+	for _, c := range []struct{ stream, key, message, want string }{
+		{"orders", "a", `"key":"b","type":"order.shipped","data":{"orderId":"b"}`, `{"op":"error",…"status":422,…"pointer":"/key"…}`},
+		{"orders", "a", `"type":"order.shipped","data":{"orderId":"b"}`, `{"op":"error",…"status":422,…"pointer":"/key"…}`},
+		{"chat", "default", `"key":"b","type":"said","data":{"text":"x"}`, `{"op":"error",…"status":422,…"pointer":"/key"…}`},
+		{"chat", "", `"key":"b","type":"said","data":{"text":"x"}`, `{"op":"ack",…}`},
+		{"orders", "", `"key":"b","type":"order.shipped","data":{"orderId":"b"}`, `{"op":"ack",…}`},
+	} {
+		home := hub.Params{Stream: c.stream, EventTypes: &[]string{"order.cancelled"}}
+		if c.stream == "chat" {
+			home.EventTypes = nil
+		}
+		if c.key != "" {
+			home.Key = &c.key
+		}
+		p := s.connect(t, &home)
+		p.wants(`{"op":"subscribed",…}`)
+		p.send(`{"op":"publish",` + c.message + `}`)
+		p.wants(c.want)
+	}
 }
 
 func TestCloseWaitsForTheLeatEndOfEachSubscription(t *testing.T) {

@@ -10,74 +10,54 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
 )
 
-// The operations that clients ask for.
-const (
-	opSubscribe   = "subscribe"
-	opUnsubscribe = "unsubscribe"
-	opPublish     = "publish"
-	opCommand     = "command"
-)
-
-var ops = []string{opSubscribe, opUnsubscribe, opPublish, opCommand}
+var ops = []string{OpSubscribe, OpUnsubscribe, OpPublish, OpCommand}
 
 // membersOf lists what a message with each op can have, beside op and ref.
 var membersOf = map[string][]string{
-	opSubscribe:   {"stream", "key", "eventTypes", "after", "since", "last", "allKeys"},
-	opUnsubscribe: {"stream", "key", "allKeys"},
-	opPublish:     {"stream", "type", "key", "time", "data", "ifMatch", "idempotencyKey"},
-	opCommand:     {"stream", "type", "key", "data"},
+	OpSubscribe:   {"stream", "key", "eventTypes", "after", "since", "last", "allKeys"},
+	OpUnsubscribe: {"stream", "key", "allKeys"},
+	OpPublish:     {"stream", "type", "key", "time", "data", "ifMatch", "idempotencyKey"},
+	OpCommand:     {"stream", "type", "key", "data"},
 }
 
-// A message is what a client sent; members that it did not give, or gave as null, are nil.
-type message struct {
-	op  string
-	ref []byte // JSON, as the client wrote it
+// jsonNames are those of the members of publish.
+var jsonNames = ingest.Names{IdempotencyKey: "idempotencyKey", IfMatch: "ifMatch"}
 
-	stream, key    *string
-	keyOfAddress   bool // the client named no key: it is the one in the connection's address
-	eventTypes     *[]string
-	after, since   *string
-	last, allKeys  *string // the JSON number or bool as text, as in a query
-	typ            string  // of the event or command
-	time, ifMatch  *string
-	idempotencyKey string
-	data           []byte // JSON, as the client wrote it
-}
-
-// parse reads a message. Where it is wrong, the message returned has the ref all the same, if it came so far.
-func parse(text []byte) (message, error) {
+// Parse reads a JSON object.
+func (JSON) Parse(text []byte) (Operation, error) {
 	members, err := readObject(text)
-	var m message
-	if refErr := m.setRef(find(members, "ref")); err == nil {
+	o := Operation{Options: ingest.Options{Names: jsonNames}}
+	if refErr := o.setRef(find(members, "ref")); err == nil {
 		err = refErr
 	}
 	if err != nil {
-		return m, err
+		return o, err
 	}
-	if err := m.setOp(find(members, "op")); err != nil {
-		return m, err
+	if err := o.setOp(find(members, "op")); err != nil {
+		return o, err
 	}
-	known := membersOf[m.op]
+	known := membersOf[o.Op]
 	for _, member := range members {
 		name, value := member.name, member.value
 		switch {
 		case name == "op", name == "ref", strings.HasPrefix(name, "_"):
 		case !slices.Contains(known, name):
-			return m, problem.New(problem.Malformed, "%s: unknown member %.100q%s (known are op, ref, %s)",
-				m.op, name, problem.DidYouMean(name, known), strings.Join(known, ", "))
+			return o, problem.New(problem.Malformed, "%s: unknown member %.100q%s (known are op, ref, %s)",
+				o.Op, name, problem.DidYouMean(name, known), strings.Join(known, ", "))
 		case name == "data":
-			m.data = value
+			o.Event.Data = value
 		case value.Kind() == 'n': // null is as good as left out
 		default:
-			if err := m.set(name, value); err != nil {
-				return m, err
+			if err := o.set(name, value); err != nil {
+				return o, err
 			}
 		}
 	}
-	return m, nil
+	return o, nil
 }
 
 // A member is one of a JSON object.
@@ -143,10 +123,10 @@ func syntaxProblem(err error) error {
 	}
 }
 
-func (m *message) setRef(value jsontext.Value) error {
+func (o *Operation) setRef(value jsontext.Value) error {
 	switch value.Kind() {
 	case '"', '0':
-		m.ref = value
+		o.Ref = value
 	case 'n', 0: // 0: not given
 	default:
 		return problem.New(problem.Malformed, `"ref" must be a string or a number`)
@@ -154,7 +134,7 @@ func (m *message) setRef(value jsontext.Value) error {
 	return nil
 }
 
-func (m *message) setOp(value jsontext.Value) error {
+func (o *Operation) setOp(value jsontext.Value) error {
 	if value == nil {
 		return problem.New(problem.Malformed, `the member "op" is missing: it is one of %s`, strings.Join(ops, ", "))
 	}
@@ -165,40 +145,40 @@ func (m *message) setOp(value jsontext.Value) error {
 	if !slices.Contains(ops, *op) {
 		return problem.New(problem.Malformed, "unknown op %.100q%s (known are %s)", *op, problem.DidYouMean(*op, ops), strings.Join(ops, ", "))
 	}
-	m.op = *op
+	o.Op = *op
 	return nil
 }
 
 // set takes a member that has a type of its own, which is neither null nor unknown.
-func (m *message) set(name string, value jsontext.Value) (err error) {
+func (o *Operation) set(name string, value jsontext.Value) (err error) {
 	switch name {
 	case "stream":
-		m.stream, err = stringOf(name, value)
+		o.Stream, err = stringOf(name, value)
 	case "key":
-		m.key, err = stringOf(name, value)
+		o.Key, err = stringOf(name, value)
 	case "after":
-		m.after, err = stringOf(name, value)
+		o.Params.After, err = stringOf(name, value)
 	case "since":
-		m.since, err = stringOf(name, value)
+		o.Params.Since, err = stringOf(name, value)
 	case "time":
-		m.time, err = stringOf(name, value)
+		o.Event.Time, err = stringOf(name, value)
 	case "ifMatch":
-		m.ifMatch, err = stringOf(name, value)
+		o.Options.IfMatch, err = stringOf(name, value)
 	case "eventTypes":
-		m.eventTypes, err = stringsOf(name, value)
+		o.Params.EventTypes, err = stringsOf(name, value)
 	case "last":
-		m.last, err = textOf(name, value, "a number", "0")
+		o.Params.Last, err = textOf(name, value, "a number", "0")
 	case "allKeys":
-		m.allKeys, err = textOf(name, value, "true or false", "tf")
+		o.Params.AllKeys, err = textOf(name, value, "true or false", "tf")
 	case "type", "idempotencyKey":
 		var text *string
 		if text, err = stringOf(name, value); err != nil {
 			return err
 		}
 		if name == "type" {
-			m.typ = *text
+			o.Event.Type = *text
 		} else {
-			m.idempotencyKey = *text
+			o.Options.IdempotencyKey = *text
 		}
 	}
 	return err

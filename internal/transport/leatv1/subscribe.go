@@ -11,22 +11,21 @@ import (
 	"github.com/leatstream/leat/internal/problem"
 )
 
-func (s *Session) subscribe(ctx context.Context, m message) error {
-	sub, err := s.hub.Parse(s.framing.Transport, hub.Params{
-		Stream: *m.stream, Key: m.key, EventTypes: m.eventTypes,
-		After: m.after, Since: m.since, Last: m.last, AllKeys: m.allKeys,
-	})
+func (s *Session) subscribe(ctx context.Context, o Operation) error {
+	params := o.Params
+	params.Stream, params.Key = *o.Stream, o.Key
+	sub, err := s.hub.Parse(s.framing.Transport, params)
 	if err != nil {
-		return s.refuse(ctx, m.ref, err)
+		return s.refuse(ctx, o, err)
 	}
 	if err := s.admit(sub); err != nil {
-		return s.refuse(ctx, m.ref, err)
+		return s.refuse(ctx, o, err)
 	}
 	subscriber, err := s.conn.Subscribe(ctx, sub, s.format(sub.Key))
 	if err != nil {
-		return s.refuse(ctx, m.ref, err)
+		return s.refuse(ctx, o, err)
 	}
-	return s.begin(sub, subscriber, m.ref)
+	return s.begin(sub, subscriber, o.Ref)
 }
 
 // admit refuses what overlaps with the subscriptions that are there: an event must not come twice, and `unsubscribe`
@@ -59,10 +58,11 @@ func (s *Session) find(stream string, key event.Key) *running {
 
 // begin answers `subscribed` before it lets the events flow.
 func (s *Session) begin(sub hub.Subscription, subscriber *hub.Subscriber, ref []byte) error {
-	if err := s.sender.Send(appendSubscribed(nil, "subscribed", ref, sub, subscriber.StartID())); err != nil {
+	if err := s.sender.Send(s.framing.Dialect.AppendSubscribed(nil, ref, sub, subscriber.StartID())); err != nil {
 		subscriber.Close()
 		return err
 	}
+	s.conn.WritePushes() // behind the first `subscribed`, which opens the connection where its address subscribes
 	r := &running{stream: sub.Stream.Name, key: sub.Key, subscriber: subscriber}
 	s.running = append(s.running, r)
 	r.writes.Add(1)
@@ -76,14 +76,14 @@ func (s *Session) begin(sub hub.Subscription, subscriber *hub.Subscriber, ref []
 	return nil
 }
 
-func (s *Session) unsubscribe(ctx context.Context, m message) error {
-	stream, err := s.hub.Contract(*m.stream)
+func (s *Session) unsubscribe(ctx context.Context, o Operation) error {
+	stream, err := s.hub.Contract(*o.Stream)
 	if err != nil {
-		return s.refuse(ctx, m.ref, err)
+		return s.refuse(ctx, o, err)
 	}
-	key, err := s.subscribedKey(stream.Name, stream.Key.Path, m)
+	key, err := s.subscribedKey(stream.Name, stream.Key.Path, o)
 	if err != nil {
-		return s.refuse(ctx, m.ref, err)
+		return s.refuse(ctx, o, err)
 	}
 	r := s.find(stream.Name, key)
 	if r == nil {
@@ -91,26 +91,26 @@ func (s *Session) unsubscribe(ctx context.Context, m message) error {
 		if !key.IsZero() {
 			what = "key " + string(event.AppendString(nil, key.String())) + " of stream"
 		}
-		return s.refuse(ctx, m.ref, problem.New(problem.NotFound, "this connection is not subscribed to %s %q", what, stream.Name))
+		return s.refuse(ctx, o, problem.New(problem.NotFound, "this connection is not subscribed to %s %q", what, stream.Name))
 	}
 	r.subscriber.Stop()
 	r.writes.Wait() // so that `unsubscribed` comes after the last event
 	r.subscriber.Leave()
 	s.running = slices.DeleteFunc(s.running, func(other *running) bool { return other == r })
-	return s.sender.Send(appendSubscribed(nil, "unsubscribed", m.ref, hub.Subscription{Stream: stream, Key: key}, r.subscriber.Position()))
+	return s.sender.Send(s.framing.Dialect.AppendUnsubscribed(nil, o.Ref, hub.Subscription{Stream: stream, Key: key}, r.subscriber.Position()))
 }
 
 // subscribedKey gives the key under which the subscription that `unsubscribe` means would be, by the same rules as
 // for `subscribe`; where a stream of rooms is subscribed whole, naming no key can only mean that.
-func (s *Session) subscribedKey(stream string, rooms bool, m message) (event.Key, error) {
-	if m.key != nil {
-		key, err := event.ParseKey(*m.key)
+func (s *Session) subscribedKey(stream string, rooms bool, o Operation) (event.Key, error) {
+	if o.Key != nil {
+		key, err := event.ParseKey(*o.Key)
 		if err != nil {
 			return event.Key{}, problem.New(problem.Malformed, "unsubscribe: %w", err)
 		}
 		return key, nil
 	}
-	if !rooms || m.allKeys != nil && *m.allKeys == "true" || s.find(stream, event.Key{}) != nil {
+	if !rooms || o.Params.AllKeys != nil && *o.Params.AllKeys == "true" || s.find(stream, event.Key{}) != nil {
 		return event.Key{}, nil
 	}
 	return event.MustKey(contract.DefaultRoom), nil
@@ -119,7 +119,7 @@ func (s *Session) subscribedKey(stream string, rooms bool, m message) (event.Key
 // format is that of a subscription: events are the same for all, and a control event names the subscription's key,
 // because a connection can have several subscriptions of one stream.
 func (s *Session) format(key event.Key) *hub.Format {
-	frame := s.framing.Frame
+	frame, appendEvent := s.framing.Frame, s.framing.Dialect.AppendEvent
 	return &hub.Format{
 		Name:  s.framing.Name,
 		Apart: s.framing.Apart, Queued: s.framing.Queued,

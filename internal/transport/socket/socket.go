@@ -18,12 +18,21 @@ type Socket struct{ raw syscall.RawConn }
 
 // New makes a Socket of a connection. TLS, and what is no socket, can only block: Try then says so.
 func New(conn net.Conn) Socket {
-	if c, ok := conn.(*net.TCPConn); ok {
+	if c, ok := tcp(conn); ok {
 		if raw, err := c.SyscallConn(); err == nil {
 			return Socket{raw}
 		}
 	}
 	return Socket{}
+}
+
+// tcp gives the TCP connection that a connection is, or is nothing more than.
+func tcp(conn net.Conn) (*net.TCPConn, bool) {
+	if around, ok := conn.(interface{ TCP() (*net.TCPConn, bool) }); ok {
+		return around.TCP()
+	}
+	c, ok := conn.(*net.TCPConn)
+	return c, ok
 }
 
 // Try writes as much of the frames as the kernel takes at once. written is the number of bytes; hub.ErrFull says that

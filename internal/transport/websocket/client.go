@@ -47,13 +47,17 @@ type session interface {
 // closeSlow is the close code for a client that is too slow.
 const closeSlow ws.StatusCode = 4408
 
-var leatV1Framing = leatv1.Framing{Transport: contract.WebSocket, Name: "websocket leat.v1", Frame: appendText}
+var leatV1Framing = leatv1.Framing{Transport: contract.WebSocket, Name: "websocket leat.v1", Frame: appendText, Dialect: leatv1.JSON{}}
 
 // converse gives the connection its session, in the subprotocol's framing.
 func (c *client) converse(ctx context.Context, subprotocol string, sub *hub.Subscription, key string) (begin func() error, err error) {
 	h := c.handler
+	var pathKey *string
+	if key != "" {
+		pathKey = &key
+	}
 	if subprotocol != leatV1 {
-		s := newSingle(c, subprotocol, sub.Stream, key)
+		s := newSingle(c, subprotocol, sub.Stream, pathKey)
 		c.session = s
 		return s.open(ctx, *sub)
 	}
@@ -62,7 +66,7 @@ func (c *client) converse(ctx context.Context, subprotocol string, sub *hub.Subs
 	if sub == nil {
 		return func() error { return nil }, nil
 	}
-	return s.Open(ctx, *sub)
+	return s.Open(ctx, *sub, pathKey)
 }
 
 // take gives the client its connection; early is what was read of it before.
@@ -120,6 +124,9 @@ func (c *client) endByServer() (how string) {
 	case event.EndSlow:
 		c.sayClose(closeSlow, "the client takes nothing, or does not answer")
 		how = "slow"
+	case event.EndDisconnected:
+		c.sayClose(ws.StatusPolicyViolation, "disconnected: do not come back by yourself")
+		how = "disconnected"
 	default:
 		c.sayClose(ws.StatusCode(1013), "try again later")
 		how = "error"

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
@@ -15,7 +14,7 @@ import (
 
 // A cloudEvents is the framing of CloudEvents 1.0, WebSockets protocol binding: an event in the JSON format a message.
 type cloudEvents struct {
-	stream   *contract.Stream
+	stream   string
 	names    *names
 	encoding *hub.Format
 }
@@ -30,8 +29,8 @@ func newNames() *names { return &names{process: strconv.FormatUint(rand.Uint64()
 
 func (n *names) next() string { return n.process + "." + strconv.FormatUint(n.count.Add(1), 10) }
 
-func newCloudEvents(s *contract.Stream, n *names) *cloudEvents {
-	c := &cloudEvents{stream: s, names: n}
+func newCloudEvents(stream string, n *names) *cloudEvents {
+	c := &cloudEvents{stream: stream, names: n}
 	encode := func(dst []byte, e *event.Event) []byte {
 		return appendText(dst, c.appendEvent(nil, e, e.Type.String()))
 	}
@@ -61,7 +60,7 @@ func (c *cloudEvents) refusal(message []byte, p *problem.Error) []byte {
 	}
 	data = append(data, `"error":`...)
 	data = append(append(data, p.JSON()...), '}')
-	return c.appendEvent(nil, &event.Event{Stream: c.stream.Name, Time: time.Now(), Data: data}, "leat.error")
+	return c.appendEvent(nil, &event.Event{Stream: c.stream, Time: time.Now(), Data: data}, "leat.error")
 }
 
 // appendEvent appends an event in the JSON format. CloudEvents has no event without an id, so what has no position gets

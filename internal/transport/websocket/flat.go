@@ -15,16 +15,18 @@ import (
 
 // A flat is the flat framing: type first, then the members of the data. It is for people and simple clients.
 type flat struct {
-	stream   *contract.Stream
+	stream   string
+	hub      *hub.Hub // knows the contract as it is now
 	encoding *hub.Format
 }
 
 // newFlat makes it. Heartbeats are left out: the server's pings do their work here.
-func newFlat(s *contract.Stream) *flat {
-	return &flat{s, &hub.Format{
+func newFlat(stream string, h *hub.Hub) *flat {
+	f := &flat{stream: stream, hub: h}
+	f.encoding = &hub.Format{
 		Name: "websocket leat.flat",
 		Event: func(dst []byte, e *event.Event) []byte {
-			declared := s.Event(e.Type.String())
+			declared := f.declared().Event(e.Type.String())
 			return appendText(dst, appendFlat(nil, e, declared != nil && declared.Flat))
 		},
 		Control: func(dst []byte, e *event.Event) []byte {
@@ -33,8 +35,11 @@ func newFlat(s *contract.Stream) *flat {
 			}
 			return appendText(dst, appendFlat(nil, e, true))
 		},
-	}}
+	}
+	return f
 }
+
+func (f *flat) declared() *contract.Stream { return declared(f.hub, f.stream) }
 
 func (f *flat) format() *hub.Format { return f.encoding }
 
@@ -66,11 +71,12 @@ func (f *flat) decode(message []byte) (ingest.Event, error) {
 		return ingest.Event{}, err
 	}
 	if found.name == nil {
-		names := slices.Concat(f.stream.CommandNames(), f.stream.EventNames())
+		names := slices.Concat(f.declared().CommandNames(), f.declared().EventNames())
 		return ingest.Event{}, problem.New(problem.Malformed, `the member "type" is missing, or is no string: it is the type of the command, or of the event to publish (known are %s)`, strings.Join(names, ", "))
 	}
 	e := ingest.Event{Type: *found.name}
-	declared := cmp.Or(f.stream.Event(e.Type), f.stream.Command(e.Type))
+	stream := f.declared()
+	declared := cmp.Or(stream.Event(e.Type), stream.Command(e.Type))
 	if declared == nil || declared.Flat { // ingest says what is wrong with a type that is not declared
 		e.Data = found.cut(message)
 		return e, nil

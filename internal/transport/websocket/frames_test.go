@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -126,19 +127,26 @@ func TestBrokenFramesEndTheConnectionWithTheirCode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conn := dialRaw(t, server, "/ws", "leat.v1")
-			if _, err := conn.Write(c.sent); err != nil {
-				t.Fatal(err)
-			}
-			got := next(t, conn)
-			if got.Header.OpCode != ws.OpClose || closeCode(got) != c.code {
-				t.Errorf("got opcode %v, code %d; want a close frame with %d", got.Header.OpCode, closeCode(got), c.code)
-			}
-			if f := try(t, conn); f != nil {
-				t.Errorf("after the close frame came %+v", f)
-			}
+			endsWith(t, server, c.sent, c.code)
 		})
 	}
+}
+
+// endsWith sends what ends the connection with a close code, 0 for none.
+func endsWith(t *testing.T, server *httptest.Server, sent []byte, code int) {
+	t.Helper()
+	conn := dialRaw(t, server, "/ws", "leat.v1")
+	if _, err := conn.Write(sent); err != nil {
+		t.Fatal(err)
+	}
+	got := next(t, conn)
+	if got.Header.OpCode != ws.OpClose || closeCode(got) != code {
+		t.Errorf("got opcode %v, code %d; want a close frame with %d", got.Header.OpCode, closeCode(got), code)
+	}
+	if f := try(t, conn); f != nil {
+		t.Errorf("after the close frame came %+v", f)
+	}
+	_ = conn.Close()
 }
 
 func TestPingsAreAnsweredWithTheirPayload(t *testing.T) {

@@ -24,7 +24,8 @@ type pulse struct {
 
 // A ping is what a pulse keeps of a client.
 type ping struct {
-	at    time.Time      // when the client was last asked, or when reading went on after that; guarded by the pulse's lock
+	at    time.Time      // when the client was last asked, or took some of what lies before that, or when reading went on; guarded by the pulse's lock
+	way   way            // guarded by the pulse's lock
 	open  atomic.Bool    // nothing has come since
 	deaf  atomic.Bool    // nothing is read, because a message is being handled
 	seat  wheel.Seat     // guarded by the pulse's lock
@@ -86,10 +87,9 @@ func (p *pulse) beat() {
 	}
 }
 
-// look pings a client if a ping is due, and ends the connection of one that has not answered the last one. One that reads
-// slowly gets its ping behind all that it was sent before, so its pong proves nothing: that it takes bytes does. Of one
-// whose message is being handled nothing is read, so its pong may have come; it is pinged all the same, for the sake of
-// what stands between and cuts silent connections.
+// look pings a client if a ping is due, and judges one that has not answered the last one. Of one whose message is being
+// handled nothing is read, so its pong may have come; it is pinged all the same, for the sake of what stands between and
+// cuts silent connections.
 func (p *pulse) look(c *client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,10 +107,10 @@ func (p *pulse) look(c *client) {
 	case c.pings.left, c.over() != nil:
 	case c.out.behind():
 		p.add(c, now.Add(time.Second))
-	case judged && silent >= answerWait:
-		c.hub.End(event.EndSlow)
-	case judged:
+	case judged && silent < answerWait:
 		p.add(c, c.pings.at.Add(answerWait))
+	case judged:
+		p.judge(c, now)
 	case silent < pingEvery:
 		p.add(c, c.pings.at.Add(pingEvery))
 	default:
@@ -118,10 +118,26 @@ func (p *pulse) look(c *client) {
 	}
 }
 
+// judge ends the connection of a client that has not answered in time. One that reads slowly gets its ping behind all that
+// it was sent before, so that it has not answered proves nothing while it takes some of that. The caller has the lock.
+func (p *pulse) judge(c *client, now time.Time) {
+	moved, cut := c.pings.way.look(c.conn)
+	if moved {
+		c.pings.at = now
+	}
+	if cut || now.Sub(c.pings.at) >= c.pings.way.patience() {
+		c.hub.End(event.EndSlow)
+		return
+	}
+	p.add(c, now.Add(answerWait/4))
+}
+
 // ask pings a client: at once, or where its socket takes nothing now, in a goroutine. The caller has the lock.
 func (p *pulse) ask(c *client) {
 	frame := appendFrame(nil, ws.OpPing, nil)
-	c.pings.open.Store(true) // before the answer can come
+	if !c.pings.open.Swap(true) { // before the answer can come
+		c.pings.way.answered()
+	}
 	written, err := c.out.TryWrite(hub.Batch{Frames: [][]byte{frame}, Bytes: len(frame)})
 	switch {
 	case err == nil:
@@ -152,6 +168,7 @@ func (c *client) ping(frame []byte) (err error) {
 // asked counts the client's time for an answer from now. The caller has the lock.
 func (p *pulse) asked(c *client) {
 	c.pings.at = time.Now()
+	c.pings.way.begin(c.conn)
 	p.add(c, c.pings.at.Add(answerWait))
 }
 

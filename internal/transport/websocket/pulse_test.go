@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -44,7 +45,8 @@ func serveOn(t *testing.T, conn net.Conn, s session) *client {
 	}
 	c := &client{handler: handler, hub: connection, session: s}
 	c.out.hub, c.out.lost = connection, c.lose
-	c.take(conn, false, nil)
+	_, encrypted := conn.(*tls.Conn)
+	c.take(conn, encrypted, nil)
 	c.start(nil)
 	return c
 }
@@ -169,18 +171,23 @@ func TestAConnectionThatBreaksOrEndsWhileItRestsIsClosedAsIfItWereRead(t *testin
 	}
 }
 
+// passes lets time pass for a client's pings.
+func passes(c *client, d time.Duration) {
+	p := c.handler.pulse
+	p.mu.Lock()
+	c.pings.at = c.pings.at.Add(-d)
+	p.wheel.Remove(c)
+	p.mu.Unlock()
+	p.look(c)
+	c.pings.group.Wait()
+}
+
 // No bubble advances around a real socket, so the clock is the test's.
 func TestAConnectionWithoutAGoroutineIsPingedAndEndedWhereItDoesNotAnswer(t *testing.T) {
 	ours, theirs := connected(t)
 	c := serveOn(t, theirs, takesLong(0))
 	p := c.handler.pulse
-	later := func(d time.Duration) {
-		p.mu.Lock()
-		c.pings.at = c.pings.at.Add(-d)
-		p.wheel.Remove(c)
-		p.mu.Unlock()
-		p.look(c)
-	}
+	later := func(d time.Duration) { passes(c, d) }
 	later(pingEvery - time.Second)
 	for range 3 {
 		later(time.Second)

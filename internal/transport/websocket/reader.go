@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
@@ -103,8 +104,8 @@ func (r *reader) message() ([]byte, error) {
 		if h.OpCode == ws.OpBinary {
 			return nil, &closeError{code: ws.StatusUnsupportedData, reason: "a binary message, where JSON text is due"}
 		}
-		if h.Length > int64(r.client.handler.maxMessage-len(text.bytes)) {
-			return nil, &closeError{code: ws.StatusMessageTooBig, reason: fmt.Sprintf("a message may have %d bytes", r.client.handler.maxMessage)}
+		if h.Length > r.client.handler.maxMessage.Load()-int64(len(text.bytes)) {
+			return nil, &closeError{code: ws.StatusMessageTooBig, reason: fmt.Sprintf("a message may have %d bytes", r.client.handler.maxMessage.Load())}
 		}
 		if err := text.read(in, h); err != nil {
 			return nil, err
@@ -120,9 +121,10 @@ func (r *reader) message() ([]byte, error) {
 func (r *reader) control(h ws.Header) error {
 	var buffer [ws.MaxControlFramePayloadSize]byte
 	payload := buffer[:h.Length]
-	if err := readPayload(r.buffer.in, payload, h.Mask, 0); err != nil {
+	if _, err := io.ReadFull(r.buffer.in, payload); err != nil {
 		return err
 	}
+	ws.Cipher(payload, h.Mask, 0)
 	switch {
 	case h.OpCode == ws.OpClose:
 		return closeFrame(payload)

@@ -84,7 +84,7 @@ func serve(t testing.TB) server {
 			t.Fatal(err)
 		}
 		h.Add(s, stream)
-		in.Add(s, stream)
+		in.Add(s, stream, nil)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error)

@@ -23,7 +23,7 @@ type single struct {
 	framing
 	handler *Handler
 	conn    *hub.Connection
-	stream  *contract.Stream
+	stream  string
 	key     *string // in the address; nil: none
 	out     *writer
 	opened  *hub.Subscriber // until it begins
@@ -44,18 +44,14 @@ type framing interface {
 // Framed names a framing: those of a stream are shared by its connections.
 type framed struct {
 	subprotocol string
-	stream      *contract.Stream
+	stream      string
 }
 
-func newSingle(c *client, subprotocol string, stream *contract.Stream, key string) *single {
+func newSingle(c *client, subprotocol string, stream *contract.Stream, key *string) *single {
 	if subprotocol == "" {
 		subprotocol = leatFlat
 	}
-	s := &single{framing: c.handler.framings[framed{subprotocol, stream}], handler: c.handler, conn: c.hub, stream: stream, out: &c.out}
-	if key != "" {
-		s.key = &key
-	}
-	return s
+	return &single{framing: c.handler.framing(framed{subprotocol, stream.Name}), handler: c.handler, conn: c.hub, stream: stream.Name, key: key, out: &c.out}
 }
 
 // open subscribes; begin then lets the events flow until Close, or until the server ends the connection.
@@ -72,7 +68,7 @@ func (s *single) open(ctx context.Context, sub hub.Subscription) (begin func() e
 			defer s.group.Done()
 			subscriber.Close()
 			if err != nil && !errors.Is(err, context.Canceled) {
-				s.handler.logger.Debug("a subscription ended", "connection", s.conn.ID(), "stream", s.stream.Name, "error", err)
+				s.handler.logger.Debug("a subscription ended", "connection", s.conn.ID(), "stream", s.stream, "error", err)
 			}
 		})
 		return nil
@@ -82,17 +78,18 @@ func (s *single) open(ctx context.Context, sub hub.Subscription) (begin func() e
 // Handle publishes what the client sends, or has the backend handle it where it is a command. Success is silent.
 func (s *single) Handle(ctx context.Context, message []byte) error {
 	e, err := s.decode(message)
+	stream := declared(s.handler.hub, s.stream)
 	switch {
 	case err != nil:
-	case s.stream.Command(e.Type) != nil:
+	case stream.Command(e.Type) != nil:
 		var replies []backend.Reply
 		if replies, err = s.command(ctx, e); err == nil {
 			return s.reply(replies)
 		}
-	case s.stream.Event(e.Type) == nil && len(s.stream.Commands) > 0:
-		err = s.unknownType(e.Type)
+	case stream.Event(e.Type) == nil && len(stream.Commands) > 0:
+		err = unknownType(stream, e.Type)
 	default:
-		_, err = s.handler.ingest.Publish(ctx, s.stream.Name, e, ingest.Options{PathKey: s.key})
+		_, err = s.handler.ingest.Publish(ctx, s.stream, e, ingest.Options{PathKey: s.key})
 	}
 	if err != nil {
 		return s.refuse(ctx, message, err)
@@ -100,10 +97,19 @@ func (s *single) Handle(ctx context.Context, message []byte) error {
 	return nil
 }
 
+// declared is what the contract says now of a stream that it has had.
+func declared(h *hub.Hub, stream string) *contract.Stream {
+	s, err := h.Contract(stream)
+	if err != nil {
+		panic(err) // streams stay
+	}
+	return s
+}
+
 // unknownType refuses what is neither an event nor a command: the client may have meant either.
-func (s *single) unknownType(name string) error {
-	events, commands := s.stream.EventNames(), s.stream.CommandNames()
-	detail := fmt.Sprintf("%.100q is neither an event type nor a command of stream %q%s (event types: %s; commands: %s)", name, s.stream.Name,
+func unknownType(s *contract.Stream, name string) error {
+	events, commands := s.EventNames(), s.CommandNames()
+	detail := fmt.Sprintf("%.100q is neither an event type nor a command of stream %q%s (event types: %s; commands: %s)", name, s.Name,
 		problem.DidYouMean(name, slices.Concat(commands, events)), strings.Join(events, ", "), strings.Join(commands, ", "))
 	err := problem.New(problem.Invalid, "/type %s", detail)
 	err.Violations = []problem.Violation{{Pointer: "/type", Detail: detail}}
@@ -114,10 +120,10 @@ func (s *single) unknownType(name string) error {
 // to wait, because nothing is read meanwhile.
 func (s *single) command(ctx context.Context, e ingest.Event) ([]backend.Reply, error) {
 	c := backend.Command{
-		Stream: s.stream.Name, Type: e.Type, Key: e.Key, PathKey: s.key, Data: e.Data,
-		Connection: s.conn.ID(), Source: "/ws/" + s.stream.Name,
+		Stream: s.stream, Type: e.Type, Key: e.Key, PathKey: s.key, Data: e.Data,
+		Connection: s.conn.ID(), Source: "/ws/" + s.stream,
 	}
-	if s.stream.Key.IsZero() {
+	if declared(s.handler.hub, s.stream).Key.IsZero() {
 		c.Key = nil // a CloudEvents subject, which producers set for purposes of their own
 	}
 	return s.handler.backends.Send(ctx, c)
@@ -127,7 +133,10 @@ func (s *single) command(ctx context.Context, e ingest.Event) ([]backend.Reply, 
 func (s *single) reply(replies []backend.Reply) error {
 	frames := make([][]byte, len(replies))
 	for i, r := range replies {
-		frames[i] = s.format().Event(nil, &event.Event{Stream: s.stream.Name, Type: event.MustType(r.Type), Time: time.Now(), Data: r.Data})
+		frames[i] = s.format().Event(nil, &event.Event{Stream: s.stream, Type: event.MustType(r.Type), Time: time.Now(), Data: r.Data})
+	}
+	if err := s.conn.FlushPushes(s.out); err != nil { // what greets the connection, where the backend does
+		return err
 	}
 	return s.out.write(frames)
 }

@@ -14,17 +14,19 @@ type text struct {
 	valid int // so many of bytes are known to be UTF-8
 }
 
-// read appends a frame's payload, in steps: what the header promises is memory only once it has come. Text that is
-// not UTF-8 fails with the frame that shows it (RFC 6455, section 8.1).
+// read appends a frame's payload, as it comes: what the header promises is memory only once it has come. Text that is not
+// UTF-8 fails with the byte that shows it (RFC 6455, section 8.1).
 func (t *text) read(in io.Reader, h ws.Header) error {
 	const step = 16 << 10
 	for done := 0; done < int(h.Length); {
-		n := min(int(h.Length)-done, step)
-		begin := len(t.bytes)
-		t.bytes = slices.Grow(t.bytes, n)[:begin+n]
-		if err := readPayload(in, t.bytes[begin:], h.Mask, done); err != nil {
+		due, begin := min(int(h.Length)-done, step), len(t.bytes)
+		t.bytes = slices.Grow(t.bytes, due)
+		n, err := in.Read(t.bytes[begin : begin+due])
+		if err != nil {
 			return err
 		}
+		t.bytes = t.bytes[:begin+n]
+		ws.Cipher(t.bytes[begin:], h.Mask, done)
 		done += n
 		t.valid += validUTF8(t.bytes[t.valid:])
 		if utf8.FullRune(t.bytes[t.valid:]) {
@@ -43,15 +45,6 @@ func (t *text) end() error {
 }
 
 var errNotUTF8 = &closeError{code: ws.StatusInvalidFramePayloadData, reason: "text that is not UTF-8"}
-
-// readPayload fills p with payload, unmasked; offset is where in the frame's payload p begins.
-func readPayload(in io.Reader, p []byte, mask [4]byte, offset int) error {
-	if _, err := io.ReadFull(in, p); err != nil {
-		return err
-	}
-	ws.Cipher(p, mask, offset)
-	return nil
-}
 
 // validUTF8 tells how many bytes of p are whole, valid characters before the first that is not.
 func validUTF8(p []byte) (n int) {

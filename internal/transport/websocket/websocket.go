@@ -6,6 +6,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
+	"sync/atomic"
 
 	"github.com/leatstream/leat/contract"
 	"github.com/leatstream/leat/internal/backend"
@@ -22,9 +24,10 @@ type Handler struct {
 	hub        *hub.Hub
 	ingest     *ingest.Ingest
 	backends   *backend.Backends
-	maxMessage int // bytes
+	maxMessage atomic.Int64 // bytes
 	logger     *slog.Logger
-	framings   map[framed]framing // set once
+	framings   sync.Map // from framed to framing
+	unique     *names
 	watcher    socket.Watcher
 	pulse      *pulse
 }
@@ -34,15 +37,31 @@ const messageOverhead = 8 << 10
 
 // New makes a Handler for the streams of a contract.
 func New(c *contract.Contract, h *hub.Hub, in *ingest.Ingest, b *backend.Backends, logger *slog.Logger) *Handler {
-	handler := &Handler{hub: h, ingest: in, backends: b, logger: logger, framings: map[framed]framing{}, pulse: newPulse()}
-	unique := newNames()
-	for _, s := range c.Streams {
-		handler.maxMessage = max(handler.maxMessage, s.MaxEventBytes)
-		handler.framings[framed{leatFlat, s}] = newFlat(s)
-		handler.framings[framed{cloudEventsJSON, s}] = newCloudEvents(s, unique)
-	}
-	handler.maxMessage += messageOverhead
+	handler := &Handler{hub: h, ingest: in, backends: b, logger: logger, unique: newNames(), pulse: newPulse()}
+	handler.Change(c)
 	return handler
+}
+
+// Change takes what the contract says now of how large messages can be. All else is the hub's to say.
+func (h *Handler) Change(c *contract.Contract) {
+	largest := 0
+	for _, s := range c.Streams {
+		largest = max(largest, s.MaxEventBytes)
+	}
+	h.maxMessage.Store(int64(largest + messageOverhead))
+}
+
+// framing gives that of a stream, which its connections share.
+func (h *Handler) framing(f framed) framing {
+	if known, ok := h.framings.Load(f); ok {
+		return known.(framing) //nolint:forcetypeassert // it has nothing else
+	}
+	var made framing = newCloudEvents(f.stream, h.unique)
+	if f.subprotocol == leatFlat {
+		made = newFlat(f.stream, h.hub)
+	}
+	known, _ := h.framings.LoadOrStore(f, made)
+	return known.(framing) //nolint:forcetypeassert // likewise
 }
 
 // ServeHTTP refuses with a problem what cannot become a connection, while HTTP still has words for it, and
