@@ -175,7 +175,7 @@ func TestThePageSaysWhatIsPromised(t *testing.T) {
 	for _, want := range []string{
 		"Shop", "1.2.3", "<p class=\"prose\" dir=\"auto\">First.</p>", `href="https://example.org/ask"`, `href="mailto:ask@example.org"`,
 		"what /orderId in its data names", "The last 24 hours, at most 1 GiB", "No connection is silent for longer than 15 seconds",
-		"it is live only, with no positions", "In memory.", "64 KiB of data", "at least 1 character", `href="schemas/orders/order.placed"`,
+		"it is live only, with no positions", "In memory.", "64 KiB of data", "at least 1 character", "at most 40 characters", "at least 1 item<", "string or null", "any other member", "one of these, 2", `href="schemas/orders/order.placed"`,
 		"always collect", "one of red, blue, 7", "as the whole", "deprecated", `href="openapi.yaml?version=3.2"`, `href="protos/orders/v1/orders.proto"`,
 		"https://api.example.org:8443/live/events/orders", "wss://api.example.org:8443/live/ws", "grpcurl -d &#39;{&#34;last&#34;: 10}&#39; api.example.org:8443 orders.v1.OrdersService/Subscribe",
 	} {

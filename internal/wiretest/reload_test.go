@@ -291,7 +291,7 @@ func TestDocumentsTellTheContractThatIsServed(t *testing.T) {
 		}
 		return string(text)
 	}
-	paths := []string{"/openapi.json", "/asyncapi.yaml", "/protos/orders/v1/orders.proto", "/schemas/orders/found"}
+	paths := []string{"/openapi.json", "/asyncapi.yaml", "/docs", "/docs/contract.json", "/protos/orders/v1/orders.proto", "/schemas/orders/found"}
 	for _, path := range paths {
 		if strings.Contains(strings.ToLower(get(path)), "found") {
 			t.Fatalf("%s has an event type that is to come", path)

@@ -76,6 +76,7 @@ export class Listen {
 	/** One subscription, over as many connections as it takes. */
 	async #run() {
 		this.#end();
+		this.dropped = false;
 		const all = this.all = new AbortController();
 		const follow = transports[/** @type {keyof typeof transports} */ (valueOf(this.form, "transport"))];
 		const subscription = new Subscription(this.stream.name, this.#asked());
