@@ -13,7 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +34,8 @@ type Server struct {
 
 	public *http.Server
 	served chan error
+
+	services sync.Map // typed ones, by knownService: a storm of clients is to subscribe, not to reflect
 }
 
 // Orders is the contract that most tests use: streams orders (keys in the data), rooms (keys in the path), plain (no
@@ -133,12 +135,8 @@ func (s *Server) Reload(text string) error {
 	err := s.Leat.Reload(Context(s.t), func() (*contract.Contract, error) { return contract.Parse("leat.yaml", []byte(text)) })
 	if err == nil {
 		s.contract = s.Leat.Contract()
-		known.Range(func(key, _ any) bool {
-			if at := key.(knownService).address; at == s.GRPC || at == strings.TrimPrefix(s.URL, "http://") {
-				known.Delete(key)
-			}
-			return true
-		})
+		s.services.Clear()
+
 	}
 	return err
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/bufbuild/protocompile"
@@ -48,15 +47,13 @@ func typedWire(name string, public bool) Wire {
 	}}
 }
 
-// known are services by knownService: a storm of clients is to subscribe, not to reflect.
-var known sync.Map
-
+// A knownService tells the typed services of a server apart.
 type knownService struct {
 	address, stream string
 }
 
 func reflectedOnce(ctx context.Context, s *Server, address, stream string) (protoreflect.ServiceDescriptor, error) {
-	if service, ok := known.Load(knownService{address, stream}); ok {
+	if service, ok := s.services.Load(knownService{address, stream}); ok {
 		return service.(protoreflect.ServiceDescriptor), nil
 	}
 	describe := reflected
@@ -65,7 +62,7 @@ func reflectedOnce(ctx context.Context, s *Server, address, stream string) (prot
 	}
 	service, err := describe(ctx, address, stream)
 	if err == nil {
-		known.Store(knownService{address, stream}, service)
+		s.services.Store(knownService{address, stream}, service)
 	}
 	return service, err
 }
