@@ -64,6 +64,27 @@ func TestDocumentsAreReadBack(t *testing.T) {
 	}
 }
 
+func TestDiagramsHoldAnyText(t *testing.T) {
+	c, err := contract.Parse("leat.yaml", []byte(`leat: 1
+info: { title: "A <b>; # & %% \"API\"", version: 1.0.0 }
+streams: { s: { events: { e: { schema: {}, examples: ["<script>; #1 & %%"] } } } }`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range document.Diagrams(c, c.Streams[0]) {
+		wellFormed(t, d.SVG())
+		if strings.Contains(d.SVG(), "<script") {
+			t.Errorf("a text became a part of the picture: %s", d.SVG())
+		}
+		for line := range strings.Lines(d.Mermaid()) {
+			text := strings.NewReplacer("#lt;", "", "#gt;", "", "#59;", "", "#35;", "", "#amp;", "", "#37;", "", "<br/>", "", "->>", "").Replace(line)
+			if strings.ContainsAny(text, "<>;#&%") {
+				t.Errorf("Mermaid would read more than a text in %q", line)
+			}
+		}
+	}
+}
+
 func TestPicturesOfDiagramsAreWellFormed(t *testing.T) {
 	c := load(t, "testdata/full.yaml")
 	for _, s := range c.Streams {

@@ -28,7 +28,7 @@ func (a *api) asyncAPI() {
 			s.events = append(s.events, a.message(item, item.Name()))
 		}
 		a.operations(s, channel)
-		if (sockets || channel.Get("bindings", "ws").Exists()) && len(s.commands) == 0 {
+		if sockets || channel.Get("bindings", "ws").Exists() {
 			s.socketOnly = at
 		}
 		a.streams = append(a.streams, s)
