@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/leatstream/leat/contract"
@@ -62,13 +63,21 @@ func typedChanges(old, now *contract.Contract) []contract.Change {
 	}
 	_, err := lock.Assign(now)
 	wrong, _ := errors.AsType[contract.Errors](err)
-	changes := make([]contract.Change, len(wrong))
-	for i, e := range wrong {
-		changes[i] = contract.Change{Text: "typed gRPC: " + e.Text, File: e.File, Line: e.Line, Col: e.Col,
-			Breaks: contract.Consumers | contract.Producers, Bump: contract.Major}
+	var changes []contract.Change
+	for _, e := range wrong {
+		if sameOnWire.MatchString(e.Text) {
+			continue
+		}
+		changes = append(changes, contract.Change{Text: "typed gRPC: " + e.Text, File: e.File, Line: e.Line, Col: e.Col,
+			Breaks: contract.Consumers | contract.Producers, Bump: contract.Major})
 	}
 	return changes
 }
+
+// sameOnWire tells what a lock refuses for the sake of those who generate code anew: clients that were generated already
+// read it. No message's name is sent, and none of a message begins with a small letter, as those of scalars do. Whether a
+// value has to be there, contract.Compare judges.
+var sameOnWire = regexp.MustCompile(`" of message \S+ was (?:required and no longer is|(?:optional |repeated |map<string, )?[A-Z]\S* and would become (?:optional |repeated |map<string, )?[A-Z])`)
 
 func printChanges(out io.Writer, file string, changes contract.Changes, asJSON bool) error {
 	if asJSON {

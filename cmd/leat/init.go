@@ -153,7 +153,8 @@ func (f *firstContract) write(file string) error {
 
 func (f *firstContract) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# yaml-language-server: $schema=%s\nleat: 1\ninfo:\n  title: %q\n  version: 1.0.0\n\nstreams:\n", schemaFile, f.title)
+	title := strings.ReplaceAll(f.title, "${", "$${") // no variable of the environment
+	fmt.Fprintf(&b, "# yaml-language-server: $schema=%s\nleat: 1\ninfo:\n  title: %q\n  version: 1.0.0\n\nstreams:\n", schemaFile, title)
 	fmt.Fprintf(&b, "  %s: # /events/%[1]s, /ws/%[1]s, and a gRPC service\n    summary: What happens to %[1]s, as it happens\n", f.stream)
 	switch f.key {
 	case "path":

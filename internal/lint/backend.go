@@ -15,6 +15,7 @@ var backendNames = &Rule{ID: "backend-names", Severity: Warning,
 			}
 			p.changeRecord(m)
 		}
+		p.tell(databaseType, "say what it means and leave the database out", "tells of a database's type")
 		p.parts(func(at part) {
 			if reason := columnLike(at.property); reason != "" && at.Name() == at.property {
 				p.report(at.Tree, "name it in the words of those who read it, such as orderId", `property "%s" %s`, at.property, reason)

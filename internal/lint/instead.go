@@ -20,9 +20,9 @@ var guaranteedProcessing = &Rule{ID: "guaranteed-processing", Severity: Warning,
 	}}
 
 var (
-	rareText = regexp.MustCompile(`(?i)\b(rare|rarely|seldom|daily|weekly|monthly|quarterly|yearly|annually|nightly|infrequent(ly)?)\b` +
+	rareText = regexp.MustCompile(`(?i)\b(is|are|very|quite) rare\b|\b(rarely|seldom) (happens?|comes?|changes?|occurs?|fires?|sent|published)\b|\b(daily|weekly|monthly|quarterly|yearly|annually|nightly|infrequent(ly)?)\b` +
 		`|\b(once|twice|a few times|few times|one) (a|an|per|each|every) (day|week|month|quarter|year)\b|\b(each|every) (night|day|week|month|quarter|year)\b|\bend of (the |each |every )?(day|week|month|quarter|year)\b`)
-	guaranteeText = regexp.MustCompile(`(?i)\bexactly[- ]once\b|\b(must|may|can) (never|not) be (lost|missed|skipped|dropped)\b|\bmust(n't| not) (lose|miss|skip)\b` +
+	guaranteeText = regexp.MustCompile(`(?i)\b(process(ed|es)?|handled?|executed?|delivered|booked|captured|charged|done|worked)\b[^.;]{0,40}\bexactly[- ]once\b|\bexactly[- ]once (processing|delivery|semantics)\b|\bexactly one worker\b|\bno loss (is )?tolerated\b|\b(un)?acknowledg|\bredeliver|\bcompet(e|es|ing) for\b|\b(must|may|can) (never|not) be (lost|missed|skipped|dropped)\b|\bmust(n't| not) (lose|miss|skip)\b` +
 		`|\bmust (all )?be (processed|handled|executed|worked)\b|\bguaranteed? (to be )?(processing|processed|delivery|delivered|execution|executed)\b|\bguarantees? (the )?(processing|delivery|execution)\b` +
 		`|\b(dead[- ]letter|consumer group|work queue|job queue|task queue)|\bprocess(es|ed)? (each|every|all)\b`)
 )

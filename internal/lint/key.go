@@ -23,9 +23,9 @@ var keyMissing = &Rule{ID: "key-missing", Severity: Warning,
 	}}
 
 // aboutItself are ids of the event, or of what led to it: they are no entity that others are about.
-var aboutItself = set("event message request response trace span correlation causation notification alert log entry batch idempotency client parent session")
+var aboutItself = set("event message request response trace span correlation causation notification alert log entry batch idempotency client parent session phone line page version sequence serial")
 
-var entityNames = set("device symbol sku isin ticker")
+var entityNames = set("device symbol sku isin ticker iban")
 
 // entity is the property that each event of a stream has and that names what it is about; "" where there is none.
 func (p *pass) entity(s *stream) string {
@@ -62,5 +62,5 @@ func namesEntity(name string) bool {
 	case len(all) == 1:
 		return entityNames[all[0]]
 	}
-	return (last(all) == "id" || last(all) == "uuid") && !aboutItself[all[len(all)-2]]
+	return (last(all) == "id" || last(all) == "uuid" || last(all) == "number") && !aboutItself[all[len(all)-2]]
 }

@@ -33,7 +33,12 @@ var mixedNames = &Rule{ID: "mixed-names", Severity: Info,
 // styles are names by the style that they show, in the order in which the styles were met.
 type styles struct {
 	order []string
-	names map[string][]contract.Tree
+	names map[string][]named
+}
+
+type named struct {
+	contract.Tree
+	name string
 }
 
 func (s *styles) add(at contract.Tree, name string) {
@@ -42,12 +47,12 @@ func (s *styles) add(at contract.Tree, name string) {
 		return
 	}
 	if s.names == nil {
-		s.names = map[string][]contract.Tree{}
+		s.names = map[string][]named{}
 	}
 	if s.names[style] == nil {
 		s.order = append(s.order, style)
 	}
-	s.names[style] = append(s.names[style], at)
+	s.names[style] = append(s.names[style], named{at, name})
 }
 
 // styleOf names a name's style; "" of a single word in small letters, which goes with all of them.
@@ -91,7 +96,7 @@ func (p *pass) mixed(of string, s styles) {
 		if other == "dotted" {
 			other = s.order[1]
 		}
-		if strings.HasPrefix(other, "dotted of") {
+		if strings.HasPrefix(other, "dotted of") && !strings.HasSuffix(other, "PascalCase") && !strings.HasSuffix(other, "UPPER_CASE") {
 			return
 		}
 	}
@@ -104,8 +109,8 @@ func (p *pass) mixed(of string, s styles) {
 	for _, style := range s.order {
 		if style != most {
 			at := s.names[style][0]
-			p.report(at, "write all of them in one style, in a new version of the API", `%s mix styles: "%s" is %s, "%s" is %s`,
-				of, at.Name(), style, s.names[most][0].Name(), most)
+			p.report(at.Tree, "write all of them in one style, in a new version of the API", `%s mix styles: "%s" is %s, "%s" is %s`,
+				of, at.name, style, s.names[most][0].name, most)
 		}
 	}
 }

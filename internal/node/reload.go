@@ -33,7 +33,11 @@ type Reloader struct {
 }
 
 // settled is how long nothing must happen to the files before they are read: editors and ConfigMaps write in several steps.
-const settled = 200 * time.Millisecond
+// Who writes without a pause is read after longest all the same.
+const (
+	settled = 200 * time.Millisecond
+	longest = time.Second
+)
 
 // Run reloads when the contract's file, or one that it refers to, has changed, and on SIGHUP, until ctx ends. Where files
 // cannot be watched it says so, and SIGHUP is left.
@@ -54,12 +58,16 @@ func (r *Reloader) Run(ctx context.Context, server *leat.Server) error {
 	// What changes while the files are read, or before they are watched, is seen when it fires.
 	quiet := time.NewTimer(settled)
 	defer quiet.Stop()
+	var first time.Time // when the first thing happened that was not looked at
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-events:
-			quiet.Reset(settled)
+			if first.IsZero() {
+				first = time.Now()
+			}
+			quiet.Reset(min(settled, longest-time.Since(first)))
 			continue
 		case err := <-failures:
 			r.Logger.Warn("watching the contract's file has failed; it is read to be sure", "error", err)
@@ -67,6 +75,7 @@ func (r *Reloader) Run(ctx context.Context, server *leat.Server) error {
 			continue
 		case <-hangups:
 		case <-quiet.C:
+			first = time.Time{}
 			if bytes.Equal(r.digest(os.ReadFile), r.known) {
 				continue
 			}
@@ -135,13 +144,19 @@ func (r *Reloader) watch() {
 		if r.watcher == nil {
 			return
 		}
-		folder := filepath.Dir(file)
-		for !exists(folder) && folder != filepath.Dir(folder) {
-			folder = filepath.Dir(folder)
+		r.watchFolder(filepath.Dir(file))
+		if target, err := filepath.EvalSymlinks(file); err == nil && target != file {
+			r.watchFolder(filepath.Dir(target)) // a change in there does not touch the link
 		}
-		if err := r.watcher.Add(folder); err != nil {
-			r.Logger.Warn("a folder of the contract is not watched: send SIGHUP when something in it has changed", "folder", folder, "error", err)
-		}
+	}
+}
+
+func (r *Reloader) watchFolder(folder string) {
+	for !exists(folder) && folder != filepath.Dir(folder) {
+		folder = filepath.Dir(folder)
+	}
+	if err := r.watcher.Add(folder); err != nil {
+		r.Logger.Warn("a folder of the contract is not watched: send SIGHUP when something in it has changed", "folder", folder, "error", err)
 	}
 }
 
