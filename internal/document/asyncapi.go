@@ -49,6 +49,7 @@ func (a *asyncAPI) info(i contract.Info) Object {
 			out.Set("url", l.URL)
 		case l.Identifier != "": // which AsyncAPI has no word for
 			out.Set("url", "https://spdx.org/licenses/"+l.Identifier+".html")
+			out.Set(extensionName, object("identifier", l.Identifier))
 		}
 		o.Set("license", out)
 	}

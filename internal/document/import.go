@@ -88,6 +88,16 @@ func (im *importer) skip(at contract.Tree, format string, args ...any) {
 	im.skipped = append(im.skipped, at.Error(format, args...))
 }
 
+// leftOver notes each member of a part that nothing reads; known are those that are read, or spoken of elsewhere.
+func (im *importer) leftOver(part place, of, known string) {
+	read := words(known)
+	for at := range part.Members() {
+		if name := at.Name(); !read[name] && !strings.HasPrefix(name, "x-") && name != "$ref" {
+			im.skip(at, "%s of %s is not carried over", name, of)
+		}
+	}
+}
+
 // contract puts the whole together, and makes sure that it is valid.
 func (im *importer) contract() (*Imported, error) {
 	var streams Object

@@ -25,6 +25,8 @@ func (im *importer) asyncAPI(second bool) {
 	if own {
 		return
 	}
+	im.leftOver(im.in(im.root), "the document", "asyncapi info channels operations components servers defaultContentType id")
+	im.leftOver(im.in(im.root.Get("info")), "info", "title version description contact license")
 	if servers := im.root.Get("servers"); servers.Exists() {
 		im.skip(servers, "servers are not carried over: where leat listens is its own setting, and so are its protocols")
 	}
@@ -59,6 +61,7 @@ func (im *importer) channel(at contract.Tree, channel place, second bool) {
 	}
 	s.name = im.names.take(name)
 	im.key(s, channel, inAddress)
+	im.leftOver(channel, "channel "+at.Name(), "address title summary description messages bindings parameters subscribe publish servers")
 	if bindings := channel.Get("bindings"); bindings.Exists() {
 		im.skip(bindings, "bindings of channel %s are not carried over: every stream is on Server-Sent Events, WebSocket and gRPC", at.Name())
 	}
@@ -67,29 +70,30 @@ func (im *importer) channel(at contract.Tree, channel place, second bool) {
 
 // messages tells events from commands by the operations of the channel.
 func (im *importer) messages(s *importedStream, channel place) {
-	var received []contract.Tree
-	allReceived, sends, receives := false, false, false
+	var received, sent []contract.Tree // messages that operations name
+	allReceived, allSent := false, false
 	for at := range im.root.Get("operations").Members() {
 		operation := im.in(at)
 		if !im.in(operation.Get("channel")).Tree.Same(channel.Tree) {
 			continue
 		}
+		im.leftOver(operation, "operation "+at.Name(), "action channel messages summary description title bindings")
+		all, some := &allReceived, &received
 		if operation.Get("action").String() != "receive" {
-			sends = true
-			continue
+			all, some = &allSent, &sent
 		}
-		receives = true
 		named := slices.Collect(operation.Get("messages").Items())
-		allReceived = allReceived || len(named) == 0
+		*all = *all || len(named) == 0
 		for _, one := range named {
-			received = append(received, im.in(one).Tree)
+			*some = append(*some, im.in(one).Tree)
 		}
 	}
 	for at := range channel.Get("messages").Members() {
 		t := im.message(channel.of(at), at.Name())
 		target := im.resolve(channel.of(at)).Tree
-		isReceived := receives && (allReceived && !sends || slices.ContainsFunc(received, target.Same))
-		im.add(s, t, isReceived)
+		isReceived := allReceived || slices.ContainsFunc(received, target.Same)
+		isSent := allSent || slices.ContainsFunc(sent, target.Same)
+		im.add(s, t, isReceived && !isSent)
 	}
 }
 
@@ -167,6 +171,10 @@ func (im *importer) message(at place, name string) *importedType {
 	}
 	if headers := in.Get("headers"); headers.Exists() {
 		im.skip(headers, "headers of %s are not carried over: an event has a key and a time, and all else is data", name)
+	}
+	im.leftOver(in, "message "+name, "name messageId title summary description payload schemaFormat headers examples deprecated contentType")
+	if kind := in.Get("contentType"); kind.Exists() && !strings.Contains(kind.String(), "json") {
+		im.skip(kind, "contentType %.60q of message %s is not carried over: an event's data is JSON", kind.String(), name)
 	}
 	for example := range in.Get("examples").Items() {
 		if value := example.Get("payload"); value.Exists() {

@@ -7,7 +7,10 @@ import (
 )
 
 // inferredComment marks schemas that no document states.
-const inferredComment = "Inferred from examples"
+const (
+	inferredComment = "Inferred from examples"
+	inferredOfAll   = "Inferred: the document says this of the data of all events"
+)
 
 // inferred makes a schema of examples: it states types, and requires nothing.
 func inferred(examples []any) any {
@@ -87,7 +90,7 @@ func loose(schema any) any {
 	if !ok {
 		return schema
 	}
-	out := object("$comment", inferredComment)
+	out := object("$comment", inferredOfAll)
 	for _, m := range o {
 		if m.Name != "required" && m.Name != "$comment" && m.Name != "examples" && !(m.Name == "additionalProperties" && m.Value == false) {
 			out.Set(m.Name, m.Value)

@@ -73,7 +73,11 @@ func (im *importer) license(o *Object, from contract.Tree) {
 		return
 	}
 	l := object("name", name)
-	if id := from.Get("identifier").String(); id != "" {
+	id := from.Get("identifier").String()
+	if own := from.Get(extensionName, "identifier").String(); own != "" {
+		id = own
+	}
+	if id != "" {
 		l.Set("identifier", id)
 	} else if address := from.Get("url").String(); isWeb(address) {
 		l.Set("url", address)

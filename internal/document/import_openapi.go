@@ -31,6 +31,8 @@ func (im *importer) openAPI() {
 	if im.isOwn("paths") {
 		return
 	}
+	im.leftOver(im.in(im.root), "the document", "openapi info paths components servers security tags webhooks jsonSchemaDialect")
+	im.leftOver(im.in(im.root.Get("info")), "info", "title version description contact license summary")
 	if security := im.root.Get("components", "securitySchemes"); security.Exists() {
 		im.skip(security, "security is not carried over: who may do what is a stream's access, and how callers are known is the server's setting")
 	}
@@ -77,9 +79,11 @@ func (im *importer) operation(path contract.Tree, item, op place) {
 	if s.name != name {
 		im.skip(path, "%s becomes stream %s: there is a %s already", what, s.name, name)
 	}
-	im.describe(s, op)
+	im.describe(s, op, item)
 	im.key(s, op, inPath)
 	im.notCarried(op, what, parameters)
+	im.leftOver(op, what, "summary description operationId parameters responses requestBody callbacks security tags")
+	im.leftOver(item, path.Name(), "summary description parameters get put post delete options head patch trace query")
 	im.streams = append(im.streams, s)
 }
 
@@ -92,11 +96,23 @@ func (im *importer) eventStream(op place) place {
 		response := im.resolve(op.of(answer))
 		for media := range response.Get("content").Members() {
 			if kind, _, _ := strings.Cut(media.Name(), ";"); strings.EqualFold(strings.TrimSpace(kind), "text/event-stream") {
+				im.besides(op, response, media.Name())
 				return response.of(media)
 			}
 		}
 	}
 	return place{}
+}
+
+// besides notes what an answer has beside the stream.
+func (im *importer) besides(op, response place, stream string) {
+	what := "the answer of " + strings.ToUpper(op.Name()) + " " + op.Get("operationId").String()
+	im.leftOver(response, strings.TrimSpace(what), "description content")
+	for media := range response.Get("content").Members() {
+		if media.Name() != stream {
+			im.skip(media, "%s of %s is not carried over", media.Name(), strings.TrimSpace(what))
+		}
+	}
 }
 
 // parameters are those of an operation, and those that its path gives to all.
@@ -194,10 +210,12 @@ func nameWord(text string) string {
 }
 
 // describe carries an operation's texts.
-func (im *importer) describe(s *importedStream, op place) {
-	for _, name := range []string{"summary", "description"} {
-		if text := strings.TrimSpace(op.Get(name).String()); text != "" {
-			s.fields.Set(name, text)
+func (im *importer) describe(s *importedStream, op place, others ...place) {
+	for _, from := range append(others, op) { // the last one wins
+		for _, name := range []string{"summary", "description"} {
+			if text := strings.TrimSpace(from.Get(name).String()); text != "" {
+				s.fields.Set(name, text)
+			}
 		}
 	}
 }

@@ -63,7 +63,7 @@ streams:
             when: "2024-05-01T10:00:00Z"
       order.cancelled:
         schema:
-          $comment: Inferred from examples
+          $comment: "Inferred: the document says this of the data of all events"
           type: object
 `
 	if normal(string(got.YAML)) != normal(want) {

@@ -90,6 +90,7 @@ func (b *openAPI) info(i contract.Info) *info {
 		out.License = &license{Name: i.License.Name, Identifier: i.License.Identifier, URL: i.License.URL}
 		if id := i.License.Identifier; b.version == OpenAPI30 && id != "" {
 			out.License.Identifier, out.License.URL = "", "https://spdx.org/licenses/"+id+".html"
+			out.License.Leat = object("identifier", id)
 		}
 	}
 	return out

@@ -30,6 +30,7 @@ type contact struct {
 type license struct {
 	Name       string `json:"name"`
 	Identifier string `json:"identifier,omitempty"` // not in 3.0
+	Leat       Object `json:"x-leat,omitempty"`     // what the version has no word for
 	URL        string `json:"url,omitempty"`
 }
 
