@@ -4,6 +4,7 @@ package leat
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,6 +41,7 @@ type Server struct {
 	backends *backend.Backends
 	grpc     *grpc.Server
 	sockets  *websocket.Handler
+	requests *requests
 	reloads  *prometheus.CounterVec
 	serving  atomic.Pointer[serving]
 	public   http.Handler
@@ -90,6 +92,7 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 		registry: registry,
 		log:      log,
 		ingest:   ingest.New(o.logger, registry),
+		requests: newRequests(),
 		reloads:  newReloads(registry),
 		stopped:  make(chan error, 1),
 	}
@@ -186,12 +189,15 @@ func (s *Server) Ready(ctx context.Context) error {
 	}
 }
 
-// Drain says goodbye to every client, spread evenly over a time, and returns when the last one has gone, or ctx
-// ends. From now on Ready fails and new subscriptions are sent elsewhere.
+// Drain says goodbye to every client, spread evenly over a time, and returns when the last one has gone and what was
+// published or commanded has its answer, or ctx ends: the commands that are still with a backend then are answered with
+// an error that says to send them again. From now on Ready fails, and who comes is sent elsewhere. Keep the listeners
+// answering until it returns.
 func (s *Server) Drain(ctx context.Context, over time.Duration) error {
+	s.requests.drain()
 	s.grpc.SetDraining()
 	defer time.AfterFunc(over, s.grpc.GiveUp).Stop()
-	return s.hub.Drain(ctx, over)
+	return cmp.Or(s.hub.Drain(ctx, over), s.requests.wait(ctx), s.backends.Drain(ctx))
 }
 
 // closePatience is how long Close waits for clients that take no goodbye.
@@ -213,7 +219,6 @@ func (s *Server) closeOnce() error {
 	}
 	s.reloading.Lock()   // one that is under way ends, and no other begins
 	s.reloading.Unlock() //nolint:staticcheck // see above
-	s.backends.Drain(ctx)
 	answered, cancel := context.WithTimeout(context.Background(), answerPatience)
 	defer cancel()
 	_ = s.hub.Drain(answered, 0) // whoever is left was told of before

@@ -64,9 +64,9 @@ func (s *Server) routes(rule origin.Rule) http.Handler {
 		events: newRoute(map[string]http.Handler{
 			http.MethodGet:  subscribe,
 			http.MethodHead: subscribe,
-			http.MethodPost: s.unlessDraining(s.ingest),
+			http.MethodPost: s.requests.unlessDraining(s.ingest),
 		}),
-		command: newRoute(map[string]http.Handler{http.MethodPost: s.unlessDraining(s.backends)}),
+		command: newRoute(map[string]http.Handler{http.MethodPost: s.requests.unlessDraining(s.backends)}),
 		sockets: newRoute(map[string]http.Handler{
 			http.MethodGet: s.sockets,
 		}),
@@ -233,16 +233,4 @@ func preflight(w http.ResponseWriter, r *http.Request, allow string, trusted boo
 
 func isUpgrade(r *http.Request) bool {
 	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
-}
-
-// unlessDraining sends publishers and commands elsewhere while the node shuts down.
-func (s *Server) unlessDraining(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case <-s.hub.Draining():
-			ingest.Refuse(w, r, problem.New(problem.Draining, "this node is shutting down; nothing was stored or sent: send it again"))
-		default:
-			next.ServeHTTP(w, r)
-		}
-	})
 }

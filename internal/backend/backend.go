@@ -209,14 +209,18 @@ func (b *Backends) begin() bool {
 	return true
 }
 
-// Drain takes no more commands, and returns when those under way have their answers, or ctx ends.
-func (b *Backends) Drain(ctx context.Context) {
+// Drain takes no more commands, and returns when those under way have their answers; where ctx ends before, that is an
+// error that says to send them again, and Drain gives one too.
+func (b *Backends) Drain(ctx context.Context) error {
 	b.mu.Lock()
 	b.draining = true
 	b.mu.Unlock()
 	stop := context.AfterFunc(ctx, b.stop)
-	defer stop()
 	b.busy.Wait()
+	if !stop() {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // Close ends what is under way, whose senders are told to send again, and waits for it.

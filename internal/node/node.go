@@ -40,7 +40,7 @@ type Addresses struct {
 	GRPC          string // HOST:PORT: with a URL grpcurl waits in vain
 }
 
-// goodbye is for clients that take longer than the drain, and then for answers under way. It is short because a
+// goodbye is for clients and backends that take longer than the drain, and then for the last answers to go out. It is short because a
 // browser's spare connections, opened and never used, look like those until it is over.
 const goodbye = 3 * time.Second
 
@@ -98,7 +98,8 @@ func (n *Node) serve(ctx context.Context, server *leat.Server, bound *listeners)
 	return group.Wait()
 }
 
-// stop ends the subscriptions one by one while the listeners still answer, then the listeners.
+// stop ends the subscriptions one by one while the listeners still answer, and waits for answers under way; then it ends the
+// listeners.
 func (n *Node) stop(ctx context.Context, server *leat.Server, fronts []front) error {
 	n.Logger.Info("draining", "over", n.Settings.Drain.String())
 	drain, cancel := context.WithTimeout(ctx, n.Settings.Drain+goodbye)

@@ -1,13 +1,16 @@
 package wiretest_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -425,9 +428,11 @@ func TestADrainWaitsForCommandsUnderWay(t *testing.T) {
 	t.Parallel()
 	wiretest.EachCommander(t, func(t *testing.T, c wiretest.Commander) {
 		arrived, release := make(chan struct{}), make(chan struct{})
+		var handled atomic.Bool
 		s := chat(t, func(w http.ResponseWriter, r *http.Request) {
 			close(arrived)
 			<-release
+			handled.Store(true)
 			_, _ = io.WriteString(w, `{"reply":[{"type":"welcome","data":{"late":true}}]}`)
 		})
 		talk := c.Open(t, s, "chat", "")
@@ -436,7 +441,13 @@ func TestADrainWaitsForCommandsUnderWay(t *testing.T) {
 		go func() { sent <- talk.Send(ctx, says("x")) }()
 		within(t, arrived)
 		drained := make(chan error, 1)
-		go func() { drained <- s.Leat.Drain(ctx, 0) }()
+		go func() {
+			err := s.Leat.Drain(ctx, 0)
+			if !handled.Load() {
+				t.Error("the drain is over before the command has its answer")
+			}
+			drained <- err
+		}()
 		for s.Leat.Ready(ctx) == nil {
 		}
 		close(release)
@@ -483,6 +494,39 @@ func TestCloseTellsWhoeverWaitsToSendAgain(t *testing.T) {
 		}
 		<-stopped
 		<-sent
+	})
+}
+
+// So does a drain that has none.
+func TestADrainThatIsOverTellsWhoeverWaitsToSendAgain(t *testing.T) {
+	t.Parallel()
+	wiretest.EachCommander(t, func(t *testing.T, c wiretest.Commander) {
+		if c.Name == "flat" || c.Name == "cloudevents" {
+			t.Skip("the talk of the test cannot tell the end of an answer")
+		}
+		arrived, release := make(chan struct{}), make(chan struct{})
+		s := chat(t, func(http.ResponseWriter, *http.Request) {
+			close(arrived)
+			<-release
+		})
+		defer close(release)
+		talk := c.Open(t, s, "chat", "")
+		ctx := wiretest.Context(t)
+		sent := make(chan error, 1)
+		go func() { sent <- talk.Send(ctx, says("x")) }()
+		within(t, arrived)
+		over, cancel := context.WithCancel(ctx)
+		cancel()
+		if err := s.Leat.Drain(over, 0); !errors.Is(err, context.Canceled) {
+			t.Errorf("the drain gives %v, which says nothing of those who got no answer", err)
+		}
+		_, err := talk.Answer(ctx)
+		if p := wiretest.AsProblem(t, err); p.Status != 503 || !p.Retryable || !strings.Contains(p.Detail, "may have handled") {
+			t.Errorf("refused with %+v", p)
+		}
+		if err := <-sent; err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -61,6 +61,13 @@ func exchange[M any](ctx context.Context, s *service, stream grpcgo.ServerStream
 				return err
 			}
 		case <-conn.Ended():
+			select {
+			case m := <-messages: // it was read, and gets to know that it was not done
+				if m.err == nil {
+					return session.Handle(ctx, text(m.body))
+				}
+			default:
+			}
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()

@@ -1,15 +1,19 @@
 package grpc_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	grpcgo "google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	"github.com/leatstream/leat/event"
 	leatv1 "github.com/leatstream/leat/gen/leat/v1"
+	"github.com/leatstream/leat/internal/backend"
 )
 
 // object is a leat.v1 object from the server.
@@ -120,5 +124,49 @@ func TestAMessageLargerThanAnyEventEndsTheConversation(t *testing.T) {
 		}
 		_, err := talk.Recv()
 		wantProblem(t, err, codes.ResourceExhausted)
+	})
+}
+
+// What a client has sent ahead is not begun any more when its connection ends: what was forwarded has its answer, and what
+// has none was not forwarded.
+func TestNothingIsForwardedOnceAConnectionEnds(t *testing.T) {
+	each(t, func(t *testing.T, leat *client) {
+		for range 10 {
+			arrived, release := make(chan struct{}, 9), make(chan struct{})
+			if err := leat.node.backends.Handle("chat", "say", func(context.Context, backend.Command) (backend.Answer, error) {
+				arrived <- struct{}{}
+				<-release
+				return backend.Answer{}, nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			talk := leat.connect(t)
+			for _, ref := range []string{"0", "1", "2"} {
+				talk.say(t, `{"op":"command","ref":"`+ref+`","stream":"chat","type":"say","data":{"text":"x"}}`)
+			}
+			<-arrived
+			conns, err := leat.node.hub.Connections("")
+			if err != nil || len(conns) != 1 {
+				t.Fatalf("connections: %v, %v", conns, err)
+			}
+			conns[0].End(event.EndDrain)
+			close(release)
+			if got := talk.hear(t); got.Op != "ack" || got.Ref != "0" {
+				t.Errorf("got %+v, want the ack", got)
+			}
+			for {
+				response, err := talk.Recv()
+				if err != nil {
+					wantComeBack(t, err)
+					break
+				}
+				if text := string(response.Json); !strings.Contains(text, `"status":503`) || !strings.Contains(text, "nothing was stored or sent") {
+					t.Errorf("got %s behind the end", text)
+				}
+			}
+			if len(arrived) > 0 {
+				t.Fatalf("%d more were forwarded", len(arrived))
+			}
+		}
 	})
 }

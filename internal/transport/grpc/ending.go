@@ -42,6 +42,9 @@ func (e *ending) await(done <-chan error, stop func()) error {
 				err = ended(e.conn)
 			}
 			failed, done, settled = e.server.fail(ctx, err), nil, e.to.settled()
+			if watch.hurried { // what was sent just now has its moment too
+				watch.hurry(e.to)
+			}
 			watch.start(e.to, hub.SlowAfter)
 		case <-settled:
 			return failed

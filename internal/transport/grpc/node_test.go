@@ -69,11 +69,12 @@ func chat(_ context.Context, c backend.Command) (backend.Answer, error) {
 
 // A node is all that stands behind the gRPC server, and the server on both of its ways in.
 type node struct {
-	hub    *hub.Hub
-	server *grpc.Server
-	ended  *prometheus.Registry // with leat_connections_ended_total
-	native string               // addresses
-	http   string
+	hub      *hub.Hub
+	backends *backend.Backends
+	server   *grpc.Server
+	ended    *prometheus.Registry // with leat_connections_ended_total
+	native   string               // addresses
+	http     string
 }
 
 func start(t testing.TB) *node {
@@ -107,7 +108,7 @@ func start(t testing.TB) *node {
 	if err := backends.Handle("chat", "say", chat); err != nil {
 		t.Fatal(err)
 	}
-	n := &node{hub: h, server: grpc.New(h, in, backends, c, api, logger), ended: registry}
+	n := &node{hub: h, backends: backends, server: grpc.New(h, in, backends, c, api, logger), ended: registry}
 	ctx, cancel := context.WithCancel(context.Background())
 	running := make(chan error, 3)
 	go func() { running <- h.Run(ctx) }()

@@ -106,11 +106,15 @@ func (p pusher) AppendPushed(dst []byte, e *event.Event) []byte {
 
 // Handle does what one message of the client asks, and answers it; what is wrong with a message is an answer too,
 // so an error means that the answer could not be sent. The reading side calls it for one message after the other;
-// that it blocks is the backpressure. ctx is the connection's: the subscriptions made live until it ends.
+// that it blocks is the backpressure. ctx is the connection's: the subscriptions made live until it ends. Nothing is begun
+// any more once the server has ended the connection: it would keep the client waiting for its end.
 func (s *Session) Handle(ctx context.Context, message []byte) error {
 	o, err := s.framing.Dialect.Parse(message)
 	if err != nil {
 		return s.refuse(ctx, o, err)
+	}
+	if s.conn.Reason() != "" {
+		return s.refuse(ctx, o, problem.New(problem.Draining, "the server has ended this connection; nothing was stored or sent: send it again on another one"))
 	}
 	if err := s.locate(&o); err != nil {
 		return s.refuse(ctx, o, err)

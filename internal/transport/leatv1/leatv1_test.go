@@ -324,3 +324,21 @@ func TestErrorsNameTheMembersThatTheClientSent(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatComesWhenTheServerHasEndedTheConnectionIsNotDone(t *testing.T) {
+	s := serve(t)
+	p := s.connect(t, nil)
+	p.conn.End(event.EndDrain)
+	for _, message := range []string{
+		`{"op":"command","ref":1,"stream":"orders","type":"ship","data":{}}`,
+		`{"op":"publish","ref":1,"stream":"orders","type":"order.shipped","data":{"orderId":"a"}}`,
+		`{"op":"subscribe","ref":1,"stream":"orders"}`,
+	} {
+		p.send(message)
+		p.wants(`{"op":"error","ref":1,"error":{…"status":503,…nothing was stored or sent…"retryable":true…}}`)
+	}
+	state, err := s.hub.State(t.Context(), "orders")
+	if err != nil || state.Last != 0 {
+		t.Errorf("stored up to %d, %v", state.Last, err)
+	}
+}
