@@ -32,9 +32,12 @@ func decodeAnswer(body []byte) (Answer, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return Answer{}, nil
 	}
-	var in answerBody
+	var in *answerBody // nil from null, which is no answer
 	if err := json.Unmarshal(body, &in, json.RejectUnknownMembers(true)); err != nil {
 		return Answer{}, notAnAnswer(err)
+	}
+	if in == nil {
+		return Answer{}, notAnAnswer(&json.SemanticError{JSONKind: 'n'})
 	}
 	var a Answer
 	for _, r := range in.Reply {
@@ -54,11 +57,28 @@ func notAnAnswer(err error) error {
 	switch {
 	case errors.As(err, &wrong) && errors.Is(err, json.ErrUnknownName):
 		what = fmt.Sprintf("%q is no member of it", wrong.JSONPointer)
+	case wrong != nil && wrong.JSONPointer == "":
+		what = fmt.Sprintf("it is %s, not an object", kindName(wrong.JSONKind))
 	case wrong != nil:
-		what = fmt.Sprintf("%q cannot be a JSON %s", wrong.JSONPointer, wrong.JSONKind)
+		what = fmt.Sprintf("%q cannot be %s", wrong.JSONPointer, kindName(wrong.JSONKind))
 	}
 	return problem.New(problem.BackendFailed, "the backend may have handled the command, but its answer is not of the form %s: %s",
 		answerForm, what).Because(err)
+}
+
+// kindName is what a value of JSON is, for errors.
+func kindName(k jsontext.Kind) string {
+	switch k {
+	case '[':
+		return "an array"
+	case '{':
+		return "an object"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	}
+	return k.String() // null, true and false
 }
 
 // publishWithin bounds what becomes of the events of an answer: the backend has done its part, and its timeout is none of

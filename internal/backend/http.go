@@ -76,12 +76,18 @@ func (h *overHTTP) forward(ctx context.Context, c Command) (Answer, error) {
 		return Answer{}, h.failure(ctx, sent.Load(), err)
 	}
 	defer response.Body.Close()
+	if response.StatusCode < 200 {
+		// It is a 101, whose "body" is the connection: reading that would end with neither ctx nor the client.
+		return answerOf(response, nil)
+	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
-	if err != nil {
+	if err != nil && (response.StatusCode == http.StatusOK || isRefusal(response.StatusCode)) {
 		return Answer{}, h.failure(ctx, true, fmt.Errorf("after %d bytes of the answer's body: %w", len(body), err))
 	}
 	return answerOf(response, body)
 }
+
+func isRefusal(status int) bool { return 400 <= status && status < 500 }
 
 func (h *overHTTP) request(ctx context.Context, c Command) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(c.Data))
@@ -156,7 +162,7 @@ func answerOf(r *http.Response, body []byte) (Answer, error) {
 			maxAnswerBytes)
 	case status == http.StatusOK:
 		return decodeAnswer(body)
-	case 400 <= status && status < 500:
+	case isRefusal(status):
 		if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/problem+json" {
 			body = nil
 		}
