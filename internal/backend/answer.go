@@ -109,6 +109,9 @@ func (s *stream) bring(ctx context.Context, a Answer, key event.Key) ([]Reply, e
 	return replies, nil
 }
 
+// maxPlaces bounds what is listed of an answer that is wrong.
+const maxPlaces = 100
+
 // checkAnswer gives what an answer has where all of it is as the contract says.
 func (s *stream) checkAnswer(a Answer, key event.Key) ([]Reply, []ingest.Event, error) {
 	var wrong []problem.Violation
@@ -127,11 +130,12 @@ func (s *stream) checkAnswer(a Answer, key event.Key) ([]Reply, []ingest.Event, 
 			text := key.String()
 			events[i].Key = &text
 		}
-	}
-	if len(events) > 0 {
-		if _, err := s.events.CheckAll(events, event.Key{}); err != nil {
-			wrong = append(wrong, places("/publish", err)...)
+		if _, err := s.events.Check(events[i], event.Key{}); err != nil {
+			wrong = append(wrong, places(fmt.Sprintf("/publish/%d", i), err)...)
 		}
+	}
+	if len(events) > ingest.MaxEvents {
+		wrong = []problem.Violation{{Pointer: "/publish", Detail: fmt.Sprintf("has %d events, and an answer has at most %d", len(events), ingest.MaxEvents)}}
 	}
 	if len(wrong) == 0 {
 		return replies, events, nil
@@ -141,7 +145,7 @@ func (s *stream) checkAnswer(a Answer, key event.Key) ([]Reply, []ingest.Event, 
 	if len(wrong) > 1 {
 		err.Detail += fmt.Sprintf(" (one of %d places)", len(wrong))
 	}
-	err.Violations = wrong
+	err.Violations = wrong[:min(len(wrong), maxPlaces)]
 	return nil, nil, err
 }
 
