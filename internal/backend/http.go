@@ -178,8 +178,11 @@ func answerOf(r *http.Response, body []byte) (Answer, error) {
 			"the contract must name the address that answers", r.Status).Because(fmt.Errorf("to %q", r.Header.Get("Location")))
 	}
 	return Answer{}, problem.New(problem.BackendFailed, "the backend has answered with the status %s instead of 200, 204 or 400 to 499; "+
-		"it may have handled the command", strings.TrimSpace(r.Status)).Because(fmt.Errorf("its answer begins with %.200q", body))
+		"it may have handled the command", strings.TrimSpace(r.Status)).Because(beginning(body))
 }
+
+// beginning is for the log alone: what is not as it should be may be anything.
+func beginning(body []byte) error { return fmt.Errorf("its answer begins with %.200q", body) }
 
 // retryAfter reads the header of that name (RFC 9110, section 10.2.3); zero where it does not say.
 func retryAfter(h http.Header) time.Duration {
