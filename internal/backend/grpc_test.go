@@ -163,9 +163,9 @@ func TestWhatABackendOverGRPCGetsWrongReachesTheSenderAndNobodyElse(t *testing.T
 		retryable bool
 		says      string
 	}{
-		"a refusal":         {&backendv1.HandleResponse{Problem: []byte(`{"status":403,"detail":"no spam, please"}`)}, 403, false, "no spam, please"},
-		"unavailable":       {&backendv1.HandleResponse{Problem: []byte(`{"status":503}`)}, 502, true, "503"},
-		"a failure":         {&backendv1.HandleResponse{Problem: []byte(`{"status":500,"detail":"secret"}`)}, 502, false,
+		"a refusal":   {&backendv1.HandleResponse{Problem: []byte(`{"status":403,"detail":"no spam, please"}`)}, 403, false, "no spam, please"},
+		"unavailable": {&backendv1.HandleResponse{Problem: []byte(`{"status":503}`)}, 502, true, "503"},
+		"a failure": {&backendv1.HandleResponse{Problem: []byte(`{"status":500,"detail":"secret"}`)}, 502, false,
 			"the backend has answered with a problem of the status 500 instead of 400 to 499; it may have handled the command"},
 		"a status beyond":   {&backendv1.HandleResponse{Problem: []byte(`{"status":200}`)}, 502, false, "of the status 200 instead of 400 to 499"},
 		"no status":         {&backendv1.HandleResponse{Problem: []byte(`{"detail":"secret"}`)}, 502, false, "with a problem that has no status: it is a JSON object of at most 65536 bytes, with a status of 400 to 499"},
