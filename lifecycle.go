@@ -15,6 +15,7 @@ func (s *Server) joined(c *hub.Connection, stream string, key event.Key) func() 
 		return nil
 	}
 	conn := backend.Conn{ID: c.ID(), Stream: stream, Source: sourceOf(c, stream)}
+	conn.Traceparent, conn.Tracestate = c.Trace()
 	if !key.IsZero() {
 		text := key.String()
 		conn.Key = &text

@@ -32,9 +32,12 @@ func decodeAnswer(body []byte) (Answer, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return Answer{}, nil
 	}
-	var in answerBody
+	var in *answerBody // nil from null, which is no answer
 	if err := json.Unmarshal(body, &in, json.RejectUnknownMembers(true)); err != nil {
 		return Answer{}, notAnAnswer(err)
+	}
+	if in == nil {
+		return Answer{}, notAnAnswer(&json.SemanticError{JSONKind: 'n'})
 	}
 	var a Answer
 	for _, r := range in.Reply {
@@ -54,11 +57,28 @@ func notAnAnswer(err error) error {
 	switch {
 	case errors.As(err, &wrong) && errors.Is(err, json.ErrUnknownName):
 		what = fmt.Sprintf("%q is no member of it", wrong.JSONPointer)
+	case wrong != nil && wrong.JSONPointer == "":
+		what = fmt.Sprintf("it is %s, not an object", kindName(wrong.JSONKind))
 	case wrong != nil:
-		what = fmt.Sprintf("%q cannot be a JSON %s", wrong.JSONPointer, wrong.JSONKind)
+		what = fmt.Sprintf("%q cannot be %s", wrong.JSONPointer, kindName(wrong.JSONKind))
 	}
 	return problem.New(problem.BackendFailed, "the backend may have handled the command, but its answer is not of the form %s: %s",
 		answerForm, what).Because(err)
+}
+
+// kindName is what a value of JSON is, for errors.
+func kindName(k jsontext.Kind) string {
+	switch k {
+	case '[':
+		return "an array"
+	case '{':
+		return "an object"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	}
+	return k.String() // null, true and false
 }
 
 // publishWithin bounds what becomes of the events of an answer: the backend has done its part, and its timeout is none of
@@ -89,6 +109,9 @@ func (s *stream) bring(ctx context.Context, a Answer, key event.Key) ([]Reply, e
 	return replies, nil
 }
 
+// maxPlaces bounds what is listed of an answer that is wrong.
+const maxPlaces = 100
+
 // checkAnswer gives what an answer has where all of it is as the contract says.
 func (s *stream) checkAnswer(a Answer, key event.Key) ([]Reply, []ingest.Event, error) {
 	var wrong []problem.Violation
@@ -107,11 +130,12 @@ func (s *stream) checkAnswer(a Answer, key event.Key) ([]Reply, []ingest.Event, 
 			text := key.String()
 			events[i].Key = &text
 		}
-	}
-	if len(events) > 0 {
-		if _, err := s.events.CheckAll(events, event.Key{}); err != nil {
-			wrong = append(wrong, places("/publish", err)...)
+		if _, err := s.events.Check(events[i], event.Key{}); err != nil {
+			wrong = append(wrong, places(fmt.Sprintf("/publish/%d", i), err)...)
 		}
+	}
+	if len(events) > ingest.MaxEvents {
+		wrong = []problem.Violation{{Pointer: "/publish", Detail: fmt.Sprintf("has %d events, and an answer has at most %d", len(events), ingest.MaxEvents)}}
 	}
 	if len(wrong) == 0 {
 		return replies, events, nil
@@ -121,7 +145,7 @@ func (s *stream) checkAnswer(a Answer, key event.Key) ([]Reply, []ingest.Event, 
 	if len(wrong) > 1 {
 		err.Detail += fmt.Sprintf(" (one of %d places)", len(wrong))
 	}
-	err.Violations = wrong
+	err.Violations = wrong[:min(len(wrong), maxPlaces)]
 	return nil, nil, err
 }
 

@@ -223,6 +223,9 @@ func TestPostingACommandGivesItsReplies(t *testing.T) {
 		{"/commands/plain/a", "application/json", `{`, 404, `has no keys`},
 		{"/commands/chat/%0A", "application/json", `{`, 400, `control character`},
 		{"/commands/chta", "application/json", `{`, 404, `did you mean`},
+		{"/commands/chat/hall?_=1", "application/json", `{"type":"sendMessage","data":{"text":"quiet"}}`, 200, `{"reply":[]}` + "\n"},
+		{"/commands/chat?key=hall", "application/json", `{"type":"sendMessage","data":{"text":"quiet"}}`, 400, `no parameter is named \"key\"`},
+		{"/commands/chat?a=%zz", "application/json", `{"type":"sendMessage","data":{"text":"quiet"}}`, 400, `the query`},
 	} {
 		request, _ := http.NewRequest(http.MethodPost, front.URL+tt.path, strings.NewReader(tt.body))
 		request.Header.Set("Content-Type", tt.contentType)
@@ -239,6 +242,21 @@ func TestPostingACommandGivesItsReplies(t *testing.T) {
 		}
 		if tt.status == 200 && source != "/commands/chat hall  "+parent {
 			t.Errorf("the backend saw %s", source)
+		}
+	}
+}
+
+func TestACommandTakesNothingThatIsForPublishing(t *testing.T) {
+	h := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the backend was asked") })
+	for _, name := range []string{"Idempotency-Key", "If-Match", "If-None-Match"} {
+		request := httptest.NewRequest(http.MethodPost, "/commands/plain", strings.NewReader(`{"type":"do","data":{}}`))
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set(name, "*")
+		request.SetPathValue("stream", "plain")
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, request)
+		if answer.Code != http.StatusBadRequest || !strings.Contains(answer.Body.String(), name+" is for publishing") {
+			t.Errorf("%s: %d %s", name, answer.Code, answer.Body)
 		}
 	}
 }

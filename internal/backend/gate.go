@@ -28,6 +28,7 @@ type gate struct {
 	running context.Context //nolint:containedctx // Backends'
 	slots   *slots
 	breaker *gobreaker.CircuitBreaker[Answer]
+	blame   blame
 }
 
 const (
@@ -51,11 +52,11 @@ func newGate(s *contract.Stream, to forwarder, logger *slog.Logger, running cont
 			OnStateChange: func(_ string, from, to gobreaker.State) {
 				logger.Warn("the circuit to a backend has changed", "stream", s.Name, "from", from.String(), "to", to.String())
 			},
-			IsSuccessful: func(err error) bool {
-				p, ok := errors.AsType[*problem.Error](err)
-				return err == nil || ok && p.Kind == problem.Refused
+			IsSuccessful: isSuccess,
+			IsExcluded: func(err error) bool {
+				_, own := errors.AsType[errOwn](err)
+				return err != nil && (own || running.Err() != nil || errors.Is(err, errWithOthers))
 			},
-			IsExcluded: func(err error) bool { return err != nil && (running.Err() != nil || errors.Is(err, errWithOthers)) },
 		}),
 	}
 }
@@ -79,7 +80,13 @@ func (g *gate) send(ctx context.Context, c Command) (Answer, error) {
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	defer context.AfterFunc(g.running, cancel)()
-	answer, err := g.breaker.Execute(func() (Answer, error) { return g.to.forward(ctx, c) })
+	answer, err := g.breaker.Execute(func() (Answer, error) {
+		answer, err := g.to.forward(ctx, c)
+		return answer, g.blame.judge(laneOf(c), err)
+	})
+	if own, ok := errors.AsType[errOwn](err); ok {
+		err = own.error
+	}
 	switch {
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		return Answer{}, g.circuitOpen()

@@ -3,8 +3,6 @@ package backend
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -231,8 +229,6 @@ func answerOfResponse(r *backendv1.HandleResponse) (Answer, error) {
 	return a, nil
 }
 
-var errNoStatus = errors.New("the problem has no status of 400 to 499")
-
 // refusalOf makes an error of a response's problem.
 func refusalOf(body []byte, events int) error {
 	code := problem.StatusIn(body)
@@ -241,9 +237,12 @@ func refusalOf(body []byte, events int) error {
 		return problem.New(problem.BackendFailed, "the backend has answered with a problem and with %d events, and both cannot be", events)
 	case code == http.StatusServiceUnavailable:
 		return problem.New(problem.BackendUnavailable, "the backend says that it cannot handle commands now (503): send it again")
-	case code < 400 || code > 499:
-		return problem.New(problem.BackendFailed, "the backend has failed; it may have handled the command").
-			Because(fmt.Errorf("%w, but begins with %.200q", errNoStatus, body))
+	case code == 0:
+		return problem.New(problem.BackendFailed, "the backend has answered with a problem that has no status: it is a JSON object of at most %d bytes, "+
+			"with a status of 400 to 499; the backend may have handled the command", problem.MaxForeign).Because(beginning(body))
+	case !isRefusal(code):
+		return problem.New(problem.BackendFailed, "the backend has answered with a problem of the status %d instead of 400 to 499; "+
+			"it may have handled the command", code).Because(beginning(body))
 	}
 	return problem.Foreign(code, body)
 }

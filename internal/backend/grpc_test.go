@@ -163,10 +163,14 @@ func TestWhatABackendOverGRPCGetsWrongReachesTheSenderAndNobodyElse(t *testing.T
 		retryable bool
 		says      string
 	}{
-		"a refusal":         {&backendv1.HandleResponse{Problem: []byte(`{"status":403,"detail":"no spam, please"}`)}, 403, false, "no spam, please"},
-		"unavailable":       {&backendv1.HandleResponse{Problem: []byte(`{"status":503}`)}, 502, true, "503"},
-		"a failure":         {&backendv1.HandleResponse{Problem: []byte(`{"status":500,"detail":"secret"}`)}, 502, false, "has failed"},
-		"no problem":        {&backendv1.HandleResponse{Problem: []byte(`oops`)}, 502, false, "has failed"},
+		"a refusal":   {&backendv1.HandleResponse{Problem: []byte(`{"status":403,"detail":"no spam, please"}`)}, 403, false, "no spam, please"},
+		"unavailable": {&backendv1.HandleResponse{Problem: []byte(`{"status":503}`)}, 502, true, "503"},
+		"a failure": {&backendv1.HandleResponse{Problem: []byte(`{"status":500,"detail":"secret"}`)}, 502, false,
+			"the backend has answered with a problem of the status 500 instead of 400 to 499; it may have handled the command"},
+		"a status beyond":   {&backendv1.HandleResponse{Problem: []byte(`{"status":200}`)}, 502, false, "of the status 200 instead of 400 to 499"},
+		"no status":         {&backendv1.HandleResponse{Problem: []byte(`{"detail":"secret"}`)}, 502, false, "with a problem that has no status: it is a JSON object of at most 65536 bytes, with a status of 400 to 499"},
+		"no problem":        {&backendv1.HandleResponse{Problem: []byte(`oops`)}, 502, false, "with a problem that has no status"},
+		"a large problem":   {&backendv1.HandleResponse{Problem: []byte(`{"status":403,"detail":"` + strings.Repeat("x", 64<<10) + `"}`)}, 502, false, "at most 65536 bytes"},
 		"both":              {&backendv1.HandleResponse{Problem: []byte(`{"status":403}`), Publish: published}, 502, false, "both"},
 		"an unknown type":   {&backendv1.HandleResponse{Publish: append(published, event("said", `{}`))}, 502, false, "/publish/1"},
 		"a wrong reply":     {&backendv1.HandleResponse{Reply: []*backendv1.Message{event("messageReceived", `{}`)}, Publish: published}, 502, false, "/reply/0/data"},
@@ -177,7 +181,10 @@ func TestWhatABackendOverGRPCGetsWrongReachesTheSenderAndNobodyElse(t *testing.T
 		t.Run(name, func(t *testing.T) {
 			h := serveGRPC(t, each(func(*backendv1.HandleRequest) *backendv1.HandleResponse { return c.answer }))
 			_, err := h.says(t, "x")
-			wantProblem(t, err, c.status, c.retryable, c.says)
+			p := wantProblem(t, err, c.status, c.retryable, c.says)
+			if strings.Contains(string(p.JSON()), "secret") {
+				t.Errorf("the sender is told %s", p.JSON())
+			}
 			if got := h.stored(t); len(got) > 0 {
 				t.Errorf("stored is %q", got)
 			}

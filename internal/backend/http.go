@@ -76,12 +76,18 @@ func (h *overHTTP) forward(ctx context.Context, c Command) (Answer, error) {
 		return Answer{}, h.failure(ctx, sent.Load(), err)
 	}
 	defer response.Body.Close()
+	if response.StatusCode < 200 {
+		// It is a 101, whose "body" is the connection: reading that would end with neither ctx nor the client.
+		return answerOf(response, nil)
+	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
-	if err != nil {
+	if err != nil && (response.StatusCode == http.StatusOK || isRefusal(response.StatusCode)) {
 		return Answer{}, h.failure(ctx, true, fmt.Errorf("after %d bytes of the answer's body: %w", len(body), err))
 	}
 	return answerOf(response, body)
 }
+
+func isRefusal(status int) bool { return 400 <= status && status < 500 }
 
 func (h *overHTTP) request(ctx context.Context, c Command) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(c.Data))
@@ -156,7 +162,7 @@ func answerOf(r *http.Response, body []byte) (Answer, error) {
 			maxAnswerBytes)
 	case status == http.StatusOK:
 		return decodeAnswer(body)
-	case 400 <= status && status < 500:
+	case isRefusal(status):
 		if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/problem+json" {
 			body = nil
 		}
@@ -172,8 +178,11 @@ func answerOf(r *http.Response, body []byte) (Answer, error) {
 			"the contract must name the address that answers", r.Status).Because(fmt.Errorf("to %q", r.Header.Get("Location")))
 	}
 	return Answer{}, problem.New(problem.BackendFailed, "the backend has answered with the status %s instead of 200, 204 or 400 to 499; "+
-		"it may have handled the command", strings.TrimSpace(r.Status)).Because(fmt.Errorf("its answer begins with %.200q", body))
+		"it may have handled the command", strings.TrimSpace(r.Status)).Because(beginning(body))
 }
+
+// beginning is for the log alone: what is not as it should be may be anything.
+func beginning(body []byte) error { return fmt.Errorf("its answer begins with %.200q", body) }
 
 // retryAfter reads the header of that name (RFC 9110, section 10.2.3); zero where it does not say.
 func retryAfter(h http.Header) time.Duration {

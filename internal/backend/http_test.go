@@ -136,6 +136,9 @@ func TestWhatTheBackendGotWrongIsNeverPublished(t *testing.T) {
 		"reply too large":               {`{"reply":[{"type":"welcome","data":{"a":"` + strings.Repeat("x", 65<<10) + `"}}],"publish":[` + good + `]}`, "/reply/0", "at most 65536"},
 		"event of the wrong form":       {`{"publish":[` + good + `,{"type":"messageReceived","data":{"user":"a"}}]}`, "/publish/1/data/text", "is required"},
 		"single event of a wrong form":  {`{"publish":[{"type":"messageReceived","data":{"user":"a"}}]}`, "/publish/0/data/text", "is required"},
+		"event too large":               {`{"publish":[{"type":"welcome","data":{"a":"` + strings.Repeat("x", 65<<10) + `"}}]}`, "/publish/0", "/publish/0 is not taken: the data has "},
+		"second event too large":        {`{"publish":[` + good + `,{"type":"welcome","data":{"a":"` + strings.Repeat("x", 65<<10) + `"}}]}`, "/publish/1", "at most 65536"},
+		"1,001 events":                  {`{"publish":[` + strings.Repeat(good+",", 1000) + good + `]}`, "/publish", "/publish has 1001 events, and an answer has at most 1000"},
 		"event of an unknown type":      {`{"publish":[` + good + `,{"type":"messageRecieved","data":{}}]}`, "/publish/1/type", `did you mean "messageReceived"`},
 		"event of leat's":               {`{"publish":[` + good + `,{"type":"leat.end","data":{}}]}`, "/publish/1/type", "leat's own"},
 		"event with a key that is none": {`{"publish":[` + good + `,{"type":"welcome","key":"..","data":{}}]}`, "/publish/1/key", ".."},
@@ -160,6 +163,22 @@ func TestWhatTheBackendGotWrongIsNeverPublished(t *testing.T) {
 	}
 }
 
+func TestWhatIsListedOfAWrongAnswerIsBounded(t *testing.T) {
+	h := serve(t, answers(200, "", `{"publish":[`+strings.Repeat(`{},`, 199)+`{}]}`))
+	_, err := h.says(t, "x")
+	if p := wantProblem(t, err, 502, false, "/publish/0/type is required, one of: messageReceived, welcome (one of 200 places)"); len(p.Violations) != 100 {
+		t.Errorf("%d places are listed, want 100", len(p.Violations))
+	}
+}
+
+func TestAThousandEventsOfAnAnswerAreStored(t *testing.T) {
+	const event = `{"type":"welcome","data":{}}`
+	h := serve(t, answers(200, "", `{"publish":[`+strings.Repeat(event+",", 999)+event+`]}`))
+	if _, err := h.says(t, "x"); err != nil || len(h.stored(t)) != 1000 {
+		t.Errorf("%d are stored, %v", len(h.stored(t)), err)
+	}
+}
+
 func TestWhatIsNoAnswerIsABadGateway(t *testing.T) {
 	for name, tt := range map[string]struct {
 		handler http.HandlerFunc
@@ -169,10 +188,13 @@ func TestWhatIsNoAnswerIsABadGateway(t *testing.T) {
 		"501":             {answers(501, "", ""), "501"},
 		"202":             {answers(202, "", ""), "202 Accepted"},
 		"garbage":         {answers(200, "text/html", "<html>"), "is not of the form"},
-		"an array":        {answers(200, "", "[]"), "cannot be a JSON ["},
+		"an array":        {answers(200, "", "[]"), "it is an array, not an object"},
+		"null":            {answers(200, "", " null "), "it is null, not an object"},
+		"a string":        {answers(200, "", `""`), "it is a string, not an object"},
 		"unknown member":  {answers(200, "", `{"replies":[]}`), `"/replies" is no member`},
 		"within":          {answers(200, "", `{"reply":[{"type":"welcome","data":{},"key":"a"}]}`), `"/reply/0/key" is no member`},
-		"type no string":  {answers(200, "", `{"reply":[{"type":7,"data":{}}]}`), `"/reply/0/type" cannot`},
+		"type no string":  {answers(200, "", `{"reply":[{"type":7,"data":{}}]}`), `"/reply/0/type" cannot be a number`},
+		"reply no array":  {answers(200, "", `{"reply":{}}`), `"/reply" cannot be an object`},
 		"twice":           {answers(200, "", `{"reply":[],"reply":[]}`), "duplicate"},
 		"goes on":         {answers(200, "", `{} {}`), "is not of the form"},
 		"10 MB":           {answers(200, "", `{"reply":"`+strings.Repeat("x", 10<<20)), "more than 2097152 bytes"},

@@ -13,7 +13,10 @@ type Conn struct {
 	Key        *string // nil: none
 	Source     string  // as in Command
 	Principal  string
-	Reply      func([]Reply) // takes what the backend answers to its connecting; nil: nobody does
+
+	Traceparent, Tracestate string // as in Command
+
+	Reply func([]Reply) // takes what the backend answers to its connecting; nil: nobody does
 }
 
 // connection names one among all streams.
@@ -87,6 +90,7 @@ func (s *stream) tell(conn Conn, what string) error {
 	ctx := context.Background() // the gate bounds it
 	answer, err := s.gate.send(ctx, Command{
 		Stream: s.Name, Type: what, Key: conn.Key, Data: []byte("{}"), Connection: conn.ID, Source: conn.Source, Principal: conn.Principal,
+		Traceparent: conn.Traceparent, Tracestate: conn.Tracestate,
 	})
 	if err != nil {
 		return err

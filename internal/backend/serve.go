@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/leatstream/leat/internal/ingest"
 	"github.com/leatstream/leat/internal/problem"
@@ -37,7 +38,7 @@ func (b *Backends) answer(w http.ResponseWriter, r *http.Request) ([]Reply, erro
 		Source:      "/commands/" + r.PathValue("stream"),
 		Remote:      r.RemoteAddr,
 		Traceparent: r.Header.Get("Traceparent"),
-		Tracestate:  r.Header.Get("Tracestate"),
+		Tracestate:  strings.Join(r.Header.Values("Tracestate"), ","),
 	}
 	s, err := b.find(c.Stream)
 	if err != nil {

@@ -18,7 +18,7 @@ const (
 
 // traceContext passes on what a client gave where it is well-formed, and begins a trace where it is not.
 func traceContext(parent, state string) (string, string) {
-	if !isTraceparent(parent) {
+	if !IsTraceparent(parent) {
 		var ids [24]byte
 		_, _ = rand.Read(ids[:]) // never fails
 		// Sampled: leat has no spans of its own, so it is the backend's to decide against.
@@ -30,7 +30,8 @@ func traceContext(parent, state string) (string, string) {
 	return parent, state
 }
 
-func isTraceparent(text string) bool {
+// IsTraceparent tells whether a traceparent is well-formed, and so passed on to backends.
+func IsTraceparent(text string) bool {
 	if len(text) > maxTraceparent || !httpguts.ValidHeaderFieldValue(text) {
 		return false
 	}

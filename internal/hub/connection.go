@@ -42,6 +42,7 @@ type Connection struct {
 	held        bool                   // pusher writes nothing yet
 	pushStream  string                 // see PushThrough
 	method      string                 // see SetMethod
+	trace       *trace                 // see SetTrace; nil: none, as most clients have
 	leaves      map[*Subscriber]func() // to be told that it is over; nil where nobody wants to know of any
 }
 

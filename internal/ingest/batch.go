@@ -70,8 +70,8 @@ func (in *Ingest) PublishAll(ctx context.Context, stream string, events []Event,
 func (c *Checker) CheckAll(events []Event, pathKey event.Key) ([]eventlog.Record, error) {
 	switch {
 	case len(events) == 0:
-		return nil, problem.New(problem.Malformed, "the array is empty: it has 1 to %d events", maxEvents)
-	case len(events) > maxEvents:
+		return nil, problem.New(problem.Malformed, "the array is empty: it has 1 to %d events", MaxEvents)
+	case len(events) > MaxEvents:
 		return nil, tooMany()
 	}
 	records := make([]eventlog.Record, len(events))
@@ -111,7 +111,7 @@ func (c *Checker) CheckAll(events []Event, pathKey event.Key) ([]eventlog.Record
 const maxErrors = 100
 
 func tooMany() error {
-	return problem.New(problem.TooLarge, "at most %d events are stored at once: send them in several arrays, or as application/x-ndjson", maxEvents)
+	return problem.New(problem.TooLarge, "at most %d events are stored at once: send them in several arrays, or as application/x-ndjson", MaxEvents)
 }
 
 // at says in a problem which event of an array it is about.

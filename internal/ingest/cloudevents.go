@@ -13,12 +13,14 @@ import (
 	"github.com/leatstream/leat/internal/problem"
 )
 
-// A cloudEvent is an event of CloudEvents 1.0 as it came; attributes that were not given are nil. Extensions are
-// not kept.
+// A cloudEvent is an event of CloudEvents 1.0 as it came; attributes that were not given are nil. Of the
+// extensions, only those of a trace are kept.
 type cloudEvent struct {
 	specversion, id, source, eventType *string
 	subject, time, datacontenttype     *string
 	data                               []byte
+
+	traceparent, tracestate string // of the Distributed Tracing extension
 }
 
 // attribute gives where an attribute is kept, nil for those that leat has no use for.
@@ -38,6 +40,20 @@ func (c *cloudEvent) attribute(name string) **string {
 		return &c.time
 	case "datacontenttype":
 		return &c.datacontenttype
+	}
+	return nil
+}
+
+// setTrace keeps an attribute of a trace: whether it is one is for who passes it on to say.
+func (c *cloudEvent) setTrace(name string, value jsontext.Value) error {
+	text, err := stringMember(name, value)
+	switch {
+	case err != nil:
+		return err
+	case name == "traceparent":
+		c.traceparent = *text
+	default:
+		c.tracestate = *text
 	}
 	return nil
 }
@@ -62,7 +78,8 @@ func (c *cloudEvent) event() (Event, error) {
 	return Event{
 		Type: *c.eventType, Key: c.subject, Time: c.time, Data: c.data, keyIsSubject: true,
 		// The length keeps a source and id apart from those that are split elsewhere.
-		Dedupe: strconv.Itoa(len(*c.source)) + ":" + *c.source + *c.id,
+		Dedupe:      strconv.Itoa(len(*c.source)) + ":" + *c.source + *c.id,
+		Traceparent: c.traceparent, Tracestate: c.tracestate,
 	}, nil
 }
 
@@ -94,6 +111,8 @@ func decodeCloudEvent(d *decoder) (Event, error) {
 			encoded, err = stringMember(name, value)
 		case attribute != nil:
 			*attribute, err = stringMember(name, value)
+		case (name == "traceparent" || name == "tracestate") && value.Kind() == '"':
+			err = c.setTrace(name, value)
 		}
 		return err
 	})

@@ -1,7 +1,11 @@
 package ingest
 
 import (
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/leatstream/leat/contract"
@@ -56,6 +60,9 @@ const acceptedCommand = `application/json ({"type":"…","data":{…}})`
 
 // ReadCommand reads the body of POST /commands/{stream} and /commands/{stream}/{key}.
 func ReadCommand(w http.ResponseWriter, r *http.Request) (Event, error) {
+	if err := onlyCommand(r); err != nil {
+		return Event{}, err
+	}
 	media, err := mediaType(r.Header, acceptedCommand)
 	if err != nil {
 		return Event{}, err
@@ -73,6 +80,30 @@ func ReadCommand(w http.ResponseWriter, r *http.Request) (Event, error) {
 	defer d.release()
 	d.noun = "a command"
 	return decodeOne(d, decodeCommand)
+}
+
+// onlyCommand refuses what publishing has, and a command has not: who asks for it would believe to have it.
+func onlyCommand(r *http.Request) error {
+	for _, name := range []string{idempotencyHeader, "If-Match", "If-None-Match"} {
+		if len(r.Header.Values(name)) > 0 {
+			return problem.New(problem.Malformed, "%s is for publishing, and a command has none: leave it out", name)
+		}
+	}
+	return noParameters(r)
+}
+
+// noParameters refuses a query, but for names that begin with "_", which are for caches to be got round.
+func noParameters(r *http.Request) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return problem.New(problem.Malformed, "the query of the URL cannot be read: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !strings.HasPrefix(name, "_") {
+			return problem.New(problem.Malformed, "no parameter is named %q: a POST has none here, its path and body say all", brief(name))
+		}
+	}
+	return nil
 }
 
 func decodeCommand(d *decoder) (Event, error) {

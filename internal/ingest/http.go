@@ -60,6 +60,9 @@ func (in *Ingest) answer(w http.ResponseWriter, r *http.Request) (*answer, error
 	if _, _, err := in.begin(stream, pathOptions(r)); err != nil {
 		return nil, err
 	}
+	if err := noParameters(r); err != nil {
+		return nil, err
+	}
 	form, err := formOf(r.Header)
 	if err != nil {
 		return nil, err

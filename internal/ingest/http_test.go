@@ -47,6 +47,8 @@ func TestRequestsThatAreRefusedSayWhatWouldBeRight(t *testing.T) {
 		"key in path invalid":    {"/events/chat/a%0Ab", note, nil, 400, "", "control character"},
 		"key in path no UTF-8":   {"/events/chat/%FF", note, nil, 400, "", "UTF-8"},
 		"key in path differs":    {"/events/orders/b", `{"type":"order.cancelled","data":{"orderId":"a"}}`, nil, 422, "/key", ""},
+		"a parameter":            {"/events/plain?key=a", note, nil, 400, "", `no parameter is named "key"`},
+		"a query that is none":   {"/events/plain?a=%zz", note, nil, 400, "", "the query of the URL"},
 		"no content type":        {"/events/plain", note, []string{"Content-Type:"}, 415, "", "application/json"},
 		"what curl sends":        {"/events/plain", note, []string{"Content-Type: application/x-www-form-urlencoded"}, 415, "", "-H 'Content-Type: application/json'"},
 		"content type broken":    {"/events/plain", note, []string{"Content-Type: ;"}, 415, "", "application/json"},

@@ -38,6 +38,8 @@ type Event struct {
 	// Dedupe names the event among all of its stream, for CloudEvents' source and id; empty: no two are the same.
 	Dedupe string
 
+	Traceparent, Tracestate string // a CloudEvent's, as they came, for backends; empty: not given
+
 	// keyIsSubject tells that Key is a CloudEvents subject, which producers set for purposes of their own: on a stream
 	// without keys it is ignored, like their extensions.
 	keyIsSubject bool

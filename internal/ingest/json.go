@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	maxEvents       = 1000    // in an array or a batch
+	// MaxEvents is how many an array or a batch has, and an answer of a backend publishes.
+	MaxEvents       = 1000
 	maxRequestBytes = 8 << 20 // of any body but an upload; a single event's data has its own, lower limit
 )
 
@@ -118,7 +119,7 @@ func decodeArray(d *decoder, one func(*decoder) (Event, error)) ([]Event, error)
 		if d.PeekKind() != '{' {
 			return nil, at(len(events), d.unexpected())
 		}
-		if len(events) == maxEvents {
+		if len(events) == MaxEvents {
 			return nil, tooMany()
 		}
 		e, err := one(d)

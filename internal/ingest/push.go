@@ -23,11 +23,11 @@ func (in *Ingest) DecodePushed(body []byte, home string) ([]*event.Event, error)
 	})
 	switch {
 	case err != nil && problem.From(err).Kind == problem.TooLarge:
-		return nil, problem.New(problem.TooLarge, "at most %d events are pushed at once: send them in several arrays", maxEvents)
+		return nil, problem.New(problem.TooLarge, "at most %d events are pushed at once: send them in several arrays", MaxEvents)
 	case err != nil:
 		return nil, err
 	case len(given) == 0:
-		return nil, problem.New(problem.Malformed, "the array is empty: it has 1 to %d events", maxEvents)
+		return nil, problem.New(problem.Malformed, "the array is empty: it has 1 to %d events", MaxEvents)
 	}
 	events := make([]*event.Event, len(given))
 	for i, e := range given {

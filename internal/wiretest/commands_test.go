@@ -285,6 +285,8 @@ func TestWhatABackendSaysReachesTheSender(t *testing.T) {
 				_, _ = io.WriteString(w, strings.Repeat(" ", 10<<20))
 			case "contract":
 				_, _ = io.WriteString(w, `{"publish":[{"type":"messageReceived","data":{"user":"Alice","text":"x"}},{"type":"messageReceived","data":{"user":7}}]}`)
+			case "busy":
+				w.WriteHeader(http.StatusServiceUnavailable)
 			case "redirect":
 				http.Redirect(w, r, "/elsewhere", http.StatusFound)
 			case "half":
@@ -313,12 +315,15 @@ func TestWhatABackendSaysReachesTheSender(t *testing.T) {
 			}
 		}
 		other := c.Open(t, s, "plain", "")
-		for i := range 11 {
-			want := http.StatusGatewayTimeout
-			if i == 10 {
+		if p := refused(t, other, wiretest.Command{Type: "do", Data: `{"a":1}`}); p.Status != 504 || p.Retryable {
+			t.Errorf("too late: %+v", p)
+		}
+		for i := range 10 {
+			want := http.StatusBadGateway
+			if i == 9 { // the late one counts too
 				want = http.StatusServiceUnavailable
 			}
-			if p := refused(t, other, wiretest.Command{Type: "do", Data: `{"a":1}`}); p.Status != want || p.Retryable != (want == 503) {
+			if p := refused(t, other, wiretest.Command{Type: "do", Data: `{"text":"busy"}`}); p.Status != want || !p.Retryable {
 				t.Errorf("number %d: %+v, want %d", i, p, want)
 			}
 		}

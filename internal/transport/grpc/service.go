@@ -5,6 +5,7 @@ import (
 	"time"
 
 	grpcgo "google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -37,6 +38,8 @@ func (s *service) connect(ctx context.Context) (*hub.Connection, error) {
 	if method, ok := grpcgo.Method(ctx); ok {
 		conn.SetMethod(method)
 	}
+	given, _ := metadata.FromIncomingContext(ctx)
+	conn.SetTrace(given.Get("traceparent"), given.Get("tracestate"))
 	return conn, nil
 }
 

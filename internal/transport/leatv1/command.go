@@ -14,6 +14,7 @@ func (s *Session) command(ctx context.Context, o Operation) error {
 		Stream: *o.Stream, Type: o.Event.Type, Key: o.Key, PathKey: s.pathKey, Data: o.Event.Data,
 		Connection: s.conn.ID(), Source: s.source(*o.Stream),
 	}
+	c.Traceparent, c.Tracestate = s.conn.Trace()
 	replies, err := s.backends.Send(ctx, c)
 	if err != nil {
 		return s.refuse(ctx, o, err)

@@ -85,6 +85,7 @@ func (h *Handler) subscribe(r *http.Request, req request) (*response, error) {
 		return nil, err
 	}
 	c.SetRemote(r.RemoteAddr)
+	c.SetTrace(r.Header.Values("Traceparent"), r.Header.Values("Tracestate"))
 	s, err := c.Subscribe(ctx, req.subscription, req.format)
 	if err != nil {
 		c.Close("error")

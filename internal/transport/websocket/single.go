@@ -123,6 +123,10 @@ func (s *single) command(ctx context.Context, e ingest.Event) ([]backend.Reply, 
 		Stream: s.stream, Type: e.Type, Key: e.Key, PathKey: s.key, Data: e.Data,
 		Connection: s.conn.ID(), Source: "/ws/" + s.stream,
 	}
+	c.Traceparent, c.Tracestate = s.conn.Trace()
+	if backend.IsTraceparent(e.Traceparent) {
+		c.Traceparent, c.Tracestate = e.Traceparent, e.Tracestate
+	}
 	if declared(s.handler.hub, s.stream).Key.IsZero() {
 		c.Key = nil // a CloudEvents subject, which producers set for purposes of their own
 	}

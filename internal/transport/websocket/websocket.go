@@ -87,6 +87,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	conn.SetRemote(r.RemoteAddr)
+	conn.SetTrace(r.Header.Values("Traceparent"), r.Header.Values("Tracestate"))
 	if err := h.connect(w, r, conn, subprotocol, sub); err != nil {
 		conn.Close("error")
 		if p := problem.From(err); p.Kind == problem.Internal {
