@@ -36,7 +36,8 @@ func packed(t *testing.T, from io.Reader) string {
 	return out.String()
 }
 
-// Larger than what grpc-go reads, a message is refused as one that is a little too large, and no other one with it.
+// Larger than what grpc-go reads, a message is refused as one that is a little too large, and no other one with it. Over
+// grpc-go's own transport nothing can be done: it has told its status before a handler hears of the message.
 func TestAMessageOfAnySizeIsOneThatIsRefused(t *testing.T) {
 	n := start(t)
 	leat := dial(t, n, n.address("http"))
