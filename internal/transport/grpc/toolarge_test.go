@@ -197,3 +197,15 @@ func TestACallBothWaysOverHTTP1IsAProblem(t *testing.T) {
 		t.Errorf("got %d %s %s, want 505 as a problem", response.StatusCode, got, text)
 	}
 }
+
+func TestAWrongValueInJSONIsToldByItsField(t *testing.T) {
+	url := front(t, start(t))
+	_, text := post(t, url+"/orders.v1.OrdersService/Publish", "application/connect+json", enveloped(0, `{"orderShipped": {"orderId": 7}}`))
+	if want := `"violations":[{"field":"order_shipped.order_id","description":"`; !strings.Contains(text, want) {
+		t.Errorf("got %q, want %s", text, want)
+	}
+	_, text = post(t, url+"/leat.v1.StreamService/Publish", "application/json", `{"event": {"stream": 7}}`)
+	if want := `"errors":[{"pointer":"/event/stream","detail":"`; !strings.Contains(text, want) {
+		t.Errorf("got %q, want %s", text, want)
+	}
+}

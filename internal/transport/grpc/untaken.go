@@ -3,6 +3,7 @@ package grpc
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/grpc/mem"
 
@@ -36,13 +37,26 @@ func unreadable(message mem.BufferSlice, limit int) error {
 	}
 	switch first {
 	case notProtobuf:
-		return problem.New(problem.Malformed, "the message could not be read: %s", message.Materialize()[1:])
+		return malformed(string(message.Materialize()[1:]))
 	case oversize:
 		return tooLarge(string(message.Materialize()[1:]), limit)
 	case brokenOff:
 		return brokenOffError{problem.New(problem.Malformed, "%s", message.Materialize()[1:])}
 	}
 	return nil
+}
+
+// malformed makes a problem of a reason, and of the field before it where fromJSON knows that.
+func malformed(reason string) *problem.Error {
+	field, told, ok := strings.Cut(reason, "\x00")
+	if !ok {
+		field, told = "", reason
+	}
+	p := problem.New(problem.Malformed, "the message could not be read: %s", told)
+	if field != "" {
+		p.Violations = []problem.Violation{{Pointer: field, Detail: told}}
+	}
+	return p
 }
 
 func tooLarge(size string, limit int) *problem.Error {

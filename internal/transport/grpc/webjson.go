@@ -77,7 +77,8 @@ func compactJSON(m proto.Message) ([]byte, error) {
 	return compact.Bytes(), err
 }
 
-// fromJSON gives the message that JSON stands for, or notProtobuf and why it is none.
+// fromJSON gives the message that JSON stands for, or notProtobuf and, apart by NUL, which
+// of its fields is wrong and why.
 func fromJSON(text []byte, message protoreflect.MessageDescriptor) []byte {
 	m := dynamicpb.NewMessage(message)
 	err := protojson.Unmarshal(text, m)
@@ -86,7 +87,8 @@ func fromJSON(text []byte, message protoreflect.MessageDescriptor) []byte {
 		data, err = proto.Marshal(m)
 	}
 	if err != nil {
-		return append([]byte{notProtobuf}, plainText(err)...)
+		told := plainText(err)
+		return fmt.Appendf([]byte{notProtobuf}, "%s\x00%s", wrongField(text, message, told), told)
 	}
 	return data
 }
