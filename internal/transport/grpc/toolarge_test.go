@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -193,7 +194,7 @@ func TestACompressionThatIsNotKnownIsToldTheOnesThatAre(t *testing.T) {
 func TestACallBothWaysOverHTTP1IsAProblem(t *testing.T) {
 	url := front(t, start(t))
 	response, text := post(t, url+"/leat.v1.StreamService/Connect", "application/connect+json", "")
-	if got := response.Header.Get("Content-Type"); got != "application/problem+json" || response.StatusCode != 505 || !strings.Contains(text, `"status":505`) {
+	if got := response.Header.Get("Content-Type"); got != "application/problem+json" || response.StatusCode != http.StatusHTTPVersionNotSupported || !strings.Contains(text, `"status":505`) {
 		t.Errorf("got %d %s %s, want 505 as a problem", response.StatusCode, got, text)
 	}
 }

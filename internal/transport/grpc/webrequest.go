@@ -184,7 +184,7 @@ func (b *webBody) message() ([]byte, error) {
 	}
 	data := make([]byte, length)
 	if n, err := io.ReadFull(b.from, data); err != nil {
-		if err == io.EOF { //nolint:errorlint // of io.ReadFull, which had nothing to read
+		if err == io.EOF { // of io.ReadFull, which had nothing to read
 			err = io.ErrUnexpectedEOF
 		}
 		return broken(err, "%d bytes were announced, and %d came", length, n)
