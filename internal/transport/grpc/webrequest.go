@@ -166,8 +166,8 @@ func (b *webBody) only() ([]byte, error) {
 
 // message reads one of many messages.
 func (b *webBody) message() ([]byte, error) {
-	if _, err := io.CopyN(io.Discard, b.from, b.skip); err != nil {
-		return nil, err
+	if n, err := io.CopyN(io.Discard, b.from, b.skip); err != nil {
+		return broken(err, "%d bytes were announced, and %d came", b.skip, n)
 	}
 	b.skip = 0
 	var header [messageHeader]byte
