@@ -159,6 +159,7 @@ func (b *webBody) only() ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case len(data) > maxMessage:
+		_, _ = io.CopyN(io.Discard, b.from, maxMessage) // over HTTP/1.1 many a client hears nothing before it has said all
 		return untaken(oversize, "more than %d", maxMessage), io.EOF
 	}
 	return b.framed(data, b.compression != ""), io.EOF
