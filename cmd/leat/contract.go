@@ -38,11 +38,11 @@ func newContractCheckCommand() *cobra.Command {
 			for _, missing := range c.NotBuilt() {
 				cmd.PrintErrf("%v (leat serve will not start)\n", missing)
 			}
-			if _, err := fmt.Fprintln(cmd.OutOrStdout(), summary(c)); err != nil {
+			written, err := writeLock(c)
+			if err != nil {
 				return err
 			}
-			written, err := writeLock(c)
-			if err != nil || !written {
+			if _, err := fmt.Fprintln(cmd.OutOrStdout(), summary(c)); err != nil || !written {
 				return err
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: written; commit it with the contract\n", typed.LockFile(c.File))

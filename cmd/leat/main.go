@@ -100,6 +100,8 @@ func status(err error, stderr io.Writer) int {
 		code = exit.code
 	} else if _, ok := errors.AsType[*node.SettingError](err); ok {
 		code = exitUsage
+	} else if _, ok := errors.AsType[contract.Errors](err); ok { // as of serve, where the contract's lock says otherwise
+		code = exitContract
 	}
 	text := err.Error()
 	if text == "" {

@@ -27,6 +27,7 @@ const (
 	MethodNotAllowed               //
 	NotAcceptable                  // no representation that the client takes
 	UnsupportedMedia               // a body of a kind that is not taken
+	HTTPVersion                    // of a version of HTTP that cannot carry it
 	Conflict                       // overlaps with what is there
 	PreconditionFailed             // If-Match or If-None-Match does not hold
 	TooLarge                       //
@@ -57,6 +58,7 @@ var kinds = [...]status{
 	MethodNotAllowed:   {http.StatusMethodNotAllowed, codes.Unimplemented, 1003, false},
 	NotAcceptable:      {http.StatusNotAcceptable, codes.InvalidArgument, 1003, false},
 	UnsupportedMedia:   {http.StatusUnsupportedMediaType, codes.InvalidArgument, 1003, false},
+	HTTPVersion:        {http.StatusHTTPVersionNotSupported, codes.Unimplemented, 1003, false},
 	Conflict:           {http.StatusConflict, codes.AlreadyExists, 1008, false},
 	PreconditionFailed: {http.StatusPreconditionFailed, codes.FailedPrecondition, 1008, false},
 	TooLarge:           {http.StatusRequestEntityTooLarge, codes.ResourceExhausted, 1009, false},

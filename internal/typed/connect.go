@@ -108,8 +108,17 @@ func (s *Service) AppendAck(dst []byte, ref, id string, duplicate bool) []byte {
 
 // AppendError appends the ConnectResponse to what is refused; typeName is the event's or the command's, if any.
 func (s *Service) AppendError(dst []byte, ref, typeName string, p *problem.Error) []byte {
+	return s.appendError(dst, ref, "event", typeName, p)
+}
+
+// AppendCommandError appends the ConnectResponse to a command that is refused.
+func (s *Service) AppendCommandError(dst []byte, ref, typeName string, p *problem.Error) []byte {
+	return s.appendError(dst, ref, "command", typeName, p)
+}
+
+func (s *Service) appendError(dst []byte, ref, oneof, typeName string, p *problem.Error) []byte {
 	inner := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), p.JSON())
-	return appendAnswer(dst, ref, answerError, s.appendViolations(inner, 2, typeName, p))
+	return appendAnswer(dst, ref, answerError, s.appendViolations(inner, 2, oneof, typeName, p))
 }
 
 func appendAnswer(dst []byte, ref string, number protowire.Number, inner []byte) []byte {
@@ -118,9 +127,14 @@ func appendAnswer(dst []byte, ref string, number protowire.Number, inner []byte)
 	return protowire.AppendBytes(dst, inner)
 }
 
-func (s *Service) appendViolations(dst []byte, number protowire.Number, typeName string, p *problem.Error) []byte {
+// appendViolations appends what is wrong; oneof is the one that says the type.
+func (s *Service) appendViolations(dst []byte, number protowire.Number, oneof, typeName string, p *problem.Error) []byte {
 	for _, v := range p.Violations {
-		inner := appendText(nil, violationField, s.FieldPath(typeName, v.Pointer))
+		field := s.FieldPath(typeName, v.Pointer)
+		if v.Pointer == "/type" {
+			field = oneof
+		}
+		inner := appendText(nil, violationField, field)
 		inner = appendText(inner, violationDescription, v.Detail)
 		dst = protowire.AppendBytes(protowire.AppendTag(dst, number, protowire.BytesType), inner)
 	}
@@ -153,7 +167,7 @@ func (s *Service) AppendPublishResponse(dst []byte, u Upload) []byte {
 		if len(told.Violations) == 0 { // for who shows messages as they are: the problem is bytes there
 			told = &problem.Error{Violations: []problem.Violation{{Detail: told.Detail}}}
 		}
-		inner = s.appendViolations(inner, errorViolations, r.Type, told)
+		inner = s.appendViolations(inner, errorViolations, "event", r.Type, told)
 		dst = protowire.AppendBytes(protowire.AppendTag(dst, 4, protowire.BytesType), inner)
 	}
 	return dst

@@ -239,7 +239,7 @@ func (s *Service) FieldPath(typeName, pointer string) string {
 		return "event"
 	case "data":
 	default:
-		return snake(unescape.Replace(tokens[1]))
+		return inJSON(snake(unescape.Replace(tokens[1])), tokens[2:])
 	}
 	f := s.field(typeName)
 	if f == nil {
@@ -252,6 +252,22 @@ func (s *Service) FieldPath(typeName, pointer string) string {
 	}
 	for _, token := range tokens {
 		path += "[" + strconv.Quote(unescape.Replace(token)) + "]"
+	}
+	return path
+}
+
+// inJSON names a place in what has no fields, such as a backend's answer.
+func inJSON(path string, tokens []string) string {
+	for _, token := range tokens {
+		token = unescape.Replace(token)
+		switch {
+		case token != "" && strings.Trim(token, "0123456789") == "":
+			path += "[" + token + "]"
+		case protobufName.MatchString(token):
+			path += "." + token
+		default:
+			path += "[" + strconv.Quote(token) + "]"
+		}
 	}
 	return path
 }

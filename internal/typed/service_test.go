@@ -172,6 +172,8 @@ func TestAFieldPathFollowsThePointer(t *testing.T) {
 		"/key":                      "key",
 		"/idempotencyKey":           "idempotency_key",
 		"/type":                     "event",
+		"/reply/0/data/text":        "reply[0].data.text", // of a backend's answer
+		"/publish/12/data/a~1b":     `publish[12].data["a/b"]`,
 		"/data/parent/parent/small": "order_shipped.parent.parent.small",
 	} {
 		if got := s.FieldPath("order.shipped", pointer); got != want {

@@ -1,6 +1,8 @@
 package grpc
 
 import (
+	"strconv"
+
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/gzip" // clients may compress; maxMessage bounds what a message becomes
 	"google.golang.org/grpc/encoding/proto"
@@ -62,10 +64,9 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	case !ok:
 		return c.CodecV2.Unmarshal(data, v)
 	case data.Len() > c.limit():
-		message.problem = problem.New(problem.TooLarge, "the message has %d bytes, and %d are allowed, which is the contract's "+
-			"largest event and what is around it: store the body elsewhere and publish a reference", data.Len(), c.limit())
+		message.problem = tooLarge(strconv.Itoa(data.Len()), c.limit())
 	default:
-		if message.problem = unreadable(data); message.problem != nil {
+		if message.problem = unreadable(data, c.limit()); message.problem != nil {
 			return nil
 		}
 		if body, ok := message.body.(*raw); ok {

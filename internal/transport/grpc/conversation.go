@@ -2,12 +2,10 @@ package grpc
 
 import (
 	"context"
-	"errors"
 
 	grpcgo "google.golang.org/grpc"
 
 	"github.com/leatstream/leat/internal/hub"
-	"github.com/leatstream/leat/internal/problem"
 )
 
 // converse runs a stream on a connection of the hub. Talk may block in SendMsg, so it runs on a goroutine of its own.
@@ -66,9 +64,4 @@ func receive[M any](s *Server, stream grpcgo.ServerStream) <-chan message[M] {
 type message[M any] struct {
 	body *M
 	err  error
-}
-
-func isProblem(err error) bool {
-	_, ok := errors.AsType[*problem.Error](err)
-	return ok
 }

@@ -55,8 +55,8 @@ const (
 	answerWait = 2 * time.Minute
 )
 
-// maxMessage is where grpc-go stops reading and decompressing. Between the contract's limit and this one, the answer
-// says what would be right; beyond, grpc-go's own says only that it is too much.
+// maxMessage is where grpc-go stops reading and decompressing, and writes a status of its own before any handler hears of
+// it. What comes over net/http is read past it, see intake and webBody, so that the answer says what would be right.
 const maxMessage = 4 << 20
 
 // New makes a server; it starts nothing.

@@ -1,6 +1,7 @@
 package grpc
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -16,9 +17,12 @@ type intake struct {
 	body io.ReadCloser
 
 	// These belong to who reads.
-	head [messageHeader]byte
-	have int    // of head
-	left uint32 // of the message that has begun
+	head  [messageHeader]byte
+	have  int          // of head
+	left  uint32       // of the message that has begun
+	skip  bool         // that message: it is larger than grpc-go reads
+	ready bytes.Buffer // what is still to be handed on
+	err   error        // comes after it
 
 	mu     sync.Mutex // guards the fields below
 	moved  sync.Cond
@@ -40,21 +44,35 @@ var errIntakeClosed = errors.New("the call has ended")
 
 // Read waits while the handler is behind. It never does for a single message, be it as large as it may.
 func (i *intake) Read(p []byte) (int, error) {
+	for i.ready.Len() == 0 {
+		if i.err != nil {
+			return 0, i.err
+		}
+		if i.wait() {
+			return 0, errIntakeClosed
+		}
+		var n int
+		n, i.err = i.body.Read(p)
+		i.follow(p[:n])
+		if i.err != nil && i.have < messageHeader {
+			i.ready.Write(i.head[:i.have])
+		}
+	}
+	return i.ready.Read(p)
+}
+
+// wait waits while the handler is behind, and tells whether the call has ended.
+func (i *intake) wait() bool {
 	i.mu.Lock()
+	defer i.mu.Unlock()
 	for len(i.sizes) > 1 && i.ahead >= maxAhead && !i.closed {
 		i.moved.Wait()
 	}
-	ended := i.closed
-	i.mu.Unlock()
-	if ended {
-		return 0, errIntakeClosed
-	}
-	n, err := i.body.Read(p)
-	i.follow(p[:n])
-	return n, err
+	return i.closed
 }
 
-// follow notes the messages that have come whole (gRPC over HTTP/2, "Length-Prefixed-Message").
+// follow notes the messages that have come whole (gRPC over HTTP/2, "Length-Prefixed-Message"), and readies what is to be
+// handed on: all of them, but in place of what is larger than grpc-go reads, that it is.
 func (i *intake) follow(p []byte) {
 	for len(p) > 0 {
 		if i.have < messageHeader {
@@ -64,22 +82,40 @@ func (i *intake) follow(p []byte) {
 			if i.have < messageHeader {
 				return
 			}
-			i.left = binary.BigEndian.Uint32(i.head[1:])
+			i.begin()
 		}
 		n := min(uint32(len(p)), i.left)
+		if !i.skip {
+			i.ready.Write(p[:n])
+		}
 		i.left -= n
 		p = p[n:]
 		if i.left == 0 {
 			i.have = 0
-			i.add(binary.BigEndian.Uint32(i.head[1:]))
+			if !i.skip {
+				i.add(messageHeader + binary.BigEndian.Uint32(i.head[1:]))
+			}
 		}
 	}
 }
 
-func (i *intake) add(length uint32) {
+// begin is for a message whose header is there.
+func (i *intake) begin() {
+	i.left = binary.BigEndian.Uint32(i.head[1:])
+	i.skip = i.left > maxMessage
+	if !i.skip {
+		i.ready.Write(i.head[:])
+		return
+	}
+	instead := untaken(oversize, "%d", i.left)
+	i.ready.Write(instead)
+	i.add(uint32(len(instead)))
+}
+
+// add notes a message that has come, with its header.
+func (i *intake) add(size uint32) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	size := min(length, maxMessage) + messageHeader // a larger one ends the call
 	i.sizes = append(i.sizes, size)
 	i.ahead += int64(size)
 }

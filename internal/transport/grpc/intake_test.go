@@ -93,3 +93,49 @@ func TestAnUploadArrivesWhole(t *testing.T) {
 		}
 	})
 }
+
+// A dripping body comes in pieces of a few bytes at first, so that headers are cut everywhere.
+type dripping struct {
+	io.Reader
+	piece int
+}
+
+func (d *dripping) Read(p []byte) (int, error) {
+	d.piece++
+	if d.piece < 40 {
+		p = p[:min(len(p), 1+d.piece%7)]
+	}
+	return d.Reader.Read(p)
+}
+
+func TestAnUploadArrivesWithoutWhatIsTooLarge(t *testing.T) {
+	for first := range 7 {
+		var text, want []byte
+		for _, size := range []int{first, maxMessage + 1, 0, maxMessage, maxMessage + 2, 7} {
+			text = append(text, messageOf(size)...)
+			if size > maxMessage {
+				want = append(want, untaken(oversize, "%d", size)...)
+			} else {
+				want = append(want, messageOf(size)...)
+			}
+		}
+		body := newIntake(io.NopCloser(&dripping{bytes.NewReader(text), first}))
+		var got []byte
+		for p := make([]byte, 8196); ; {
+			n, err := body.Read(p)
+			got = append(got, p[:n]...)
+			for len(body.sizes) > 0 { // the handler keeps up
+				body.take()
+			}
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(got, want) || body.ahead != 0 {
+			t.Fatalf("%d: got %d bytes, want %d, and %d bytes are left", first, len(got), len(want), body.ahead)
+		}
+	}
+}

@@ -121,7 +121,8 @@ func TestATypedUploadStoresTheGoodEventsAndNamesTheFieldsOfTheBad(t *testing.T) 
 			{`{}`, "event"},
 			{`{"key": "other", "orderShipped": {"orderId": "or_1"}}`, "key"},
 			{`{"orderCancelled": {"orderId": "` + strings.Repeat("x", 101) + `"}}`, "order_cancelled.order_id"},
-			{`{"ifMatch": "earliest", "orderShipped": {"orderId": "or_1"}}`, ""},
+			{`{"ifMatch": "earliest", "orderShipped": {"orderId": "or_1"}}`, "if_match"},
+			{`{"idempotencyKey": "k", "orderShipped": {"orderId": "or_1"}}`, "idempotency_key"},
 			{`{"orderShipped": {"orderId": "` + strings.Repeat("x", 300<<10) + `"}}`, ""}, // larger than any event
 		}
 		var want []string

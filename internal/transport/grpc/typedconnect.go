@@ -86,5 +86,8 @@ func (d dialect) AppendAck(dst, ref []byte, r ingest.Result) []byte {
 
 // AppendError appends error.
 func (d dialect) AppendError(dst []byte, o leatv1.Operation, p *problem.Error) []byte {
+	if o.Op == leatv1.OpCommand {
+		return d.of().AppendCommandError(dst, string(o.Ref), o.Event.Type, p)
+	}
 	return d.of().AppendError(dst, string(o.Ref), o.Event.Type, p)
 }

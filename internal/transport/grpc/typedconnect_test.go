@@ -55,6 +55,8 @@ func TestATypedConnectSpeaksOfOneStream(t *testing.T) {
 			{`{"ref":"7","publish":{"key":"b","said":{}}}`,
 				`{"ref":"7","error":{"problem":…,"violations":[{"field":"said.text","description":"must have at least 1 character, has 0"}]}}`},
 			{`{"ref":"8","command":{"key":"b","say":{}}}`, `{"ref":"8","error":{"problem":…,"violations":[{"field":"say.text","description":"is required"}]}}`},
+			{`{"ref":"8","command":{"key":"b"}}`, `{"ref":"8","error":{"problem":…,"violations":[{"field":"command","description":"is required"}]}}`},
+			{`{"ref":"8","publish":{"key":"b"}}`, `{"ref":"8","error":{"problem":…,"violations":[{"field":"event","description":"is required"}]}}`},
 			{`{"ref":"9"}`, `{"ref":"9","error":{"problem":…}}`},
 			{`{"unsubscribe":{"key":"b"}}`, `{"error":{"problem":…}}`},
 			{`{"command":{"key":"b","say":{"text":"hi"}}}`, `{"reply":{"welcome":{"additionalProperties":{"source":"/chat.v1.ChatService/Connect"}}}}`},

@@ -41,14 +41,30 @@ func (t *typedService) publishTyped(stream grpcgo.ServerStream) error {
 // add stores or refuses an event; an error means that the upload cannot go on.
 func (t *typedService) add(ctx context.Context, u *ingest.Upload, index uint64, body []byte) error {
 	p, err := t.of().DecodePublish(body)
-	if err == nil && (p.IdempotencyKey != "" || p.IfMatch != nil) {
-		err = problem.New(problem.Malformed, "idempotency_key and if_match are for single events: an upload's events are stored as they come")
+	if err == nil {
+		err = unconditional(p)
 	}
 	if err != nil {
 		u.Refuse(index, p.Type, problem.From(err))
 		return nil
 	}
 	return u.Add(ctx, index, given(p))
+}
+
+// unconditional refuses what an upload's event cannot ask for.
+func unconditional(p typed.Publication) error {
+	var field string
+	switch {
+	case p.IdempotencyKey != "":
+		field = "idempotency_key"
+	case p.IfMatch != nil:
+		field = "if_match"
+	default:
+		return nil
+	}
+	wrong := problem.New(problem.Malformed, "%s is for single events: an upload's events are stored as they come", field)
+	wrong.Violations = []problem.Violation{{Pointer: "/" + field, Detail: "is for single events"}}
+	return wrong
 }
 
 // given is the event as ingest takes it.

@@ -82,7 +82,7 @@ func (w *Web) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if call.method != nil && call.method.IsStreamingClient() && call.method.IsStreamingServer() && r.ProtoMajor < 2 {
-		http.Error(out, r.URL.Path+" speaks both ways, which needs HTTP/2", http.StatusHTTPVersionNotSupported)
+		ingest.Refuse(out, r, problem.New(problem.HTTPVersion, "%s speaks both ways, which needs HTTP/2, and this is %s", r.URL.Path, r.Proto))
 		return
 	}
 	to := newWebResponse(call, out)

@@ -46,8 +46,19 @@ func endOf(trailer http.Header, code int, body []byte) *end {
 }
 
 func endWith(err error) *end {
-	told, _ := status.FromError(statusOf(err))
+	told, ok := status.FromError(err)
+	if !ok {
+		told, _ = status.FromError(statusOf(err))
+	}
 	return &end{told.Proto()}
+}
+
+// withCode is the status of a problem with another code than its own.
+func withCode(code codes.Code, p *problem.Error) error {
+	told, _ := status.FromError(statusOf(p))
+	other := told.Proto()
+	other.Code = int32(code)
+	return status.FromProto(other).Err()
 }
 
 // trailers are those of gRPC-Web, as the text of HTTP/1.1 headers.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/leatstream/leat/event"
 	"github.com/leatstream/leat/internal/hub"
-	"github.com/leatstream/leat/internal/problem"
 )
 
 // jsonFormat is format with its messages in JSON.
@@ -79,11 +77,8 @@ func compactJSON(m proto.Message) ([]byte, error) {
 	return compact.Bytes(), err
 }
 
-// notProtobuf begins what is handed to the codec where JSON could not become a message, and the reason follows: no
-// message begins so, as it would be a field with the number 0.
-const notProtobuf = 0x07
-
-// fromJSON gives the message that JSON stands for, or why it is none.
+// fromJSON gives the message that JSON stands for, or notProtobuf and, apart by NUL, which
+// of its fields is wrong and why.
 func fromJSON(text []byte, message protoreflect.MessageDescriptor) []byte {
 	m := dynamicpb.NewMessage(message)
 	err := protojson.Unmarshal(text, m)
@@ -92,7 +87,8 @@ func fromJSON(text []byte, message protoreflect.MessageDescriptor) []byte {
 		data, err = proto.Marshal(m)
 	}
 	if err != nil {
-		return append([]byte{notProtobuf}, plainText(err)...)
+		told := plainText(err)
+		return fmt.Appendf([]byte{notProtobuf}, "%s\x00%s", wrongField(text, message, told), told)
 	}
 	return data
 }
@@ -100,21 +96,4 @@ func fromJSON(text []byte, message protoreflect.MessageDescriptor) []byte {
 // plainText is the text of an error of protobuf, which says a space in two ways to keep others from relying on it.
 func plainText(err error) string {
 	return strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
-}
-
-// unreadable is the problem of a message that was JSON and could not become protobuf; nil for all others.
-func unreadable(message mem.BufferSlice) error {
-	for _, part := range message {
-		if part.Len() == 0 {
-			continue
-		}
-		if part.ReadOnlyData()[0] != notProtobuf {
-			return nil
-		}
-		break
-	}
-	if message.Len() == 0 {
-		return nil
-	}
-	return problem.New(problem.Malformed, "the message could not be read: %s", message.Materialize()[1:])
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 
 	"github.com/leatstream/leat/internal/problem"
@@ -26,15 +27,15 @@ func (c *webCall) request(out http.ResponseWriter, r *http.Request) (*http.Reque
 	inner.Proto, inner.ProtoMajor, inner.ProtoMinor = "HTTP/2.0", 2, 0 // which grpc-go asks for, and needs not
 	inner.ContentLength = -1
 	header := inner.Header
-	compression := c.compression(header)
+	compression, err := c.compression(header)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range []string{"Content-Length", "Content-Encoding", "Accept-Encoding", "Connect-Protocol-Version", "Connect-Timeout-Ms",
 		"Connect-Content-Encoding", "Connect-Accept-Encoding", "Grpc-Accept-Encoding", "Grpc-Encoding"} {
 		header.Del(name)
 	}
 	header.Set("Content-Type", "application/grpc+proto")
-	if compression != "" {
-		header.Set("Grpc-Encoding", compression)
-	}
 	if timeout := r.Header.Get("Connect-Timeout-Ms"); timeout != "" {
 		told, err := grpcTimeout(timeout)
 		if err != nil {
@@ -53,17 +54,39 @@ func (c *webCall) request(out http.ResponseWriter, r *http.Request) (*http.Reque
 		return nil, problem.New(problem.Malformed, "the request could not be read to its end: %w", err)
 	}
 	inner.Body = io.NopCloser(bytes.NewReader(whole))
-	return inner, nil
+	return inner, c.one(whole)
 }
 
-// compression is that of the request's messages; "" where there is none.
-func (c *webCall) compression(header http.Header) string {
-	name := header.Get([...]string{connectUnary: "Content-Encoding", connectStream: "Connect-Content-Encoding",
-		grpcWeb: "Grpc-Encoding", grpcWebText: "Grpc-Encoding"}[c.protocol])
-	if name == encoding.Identity {
-		return ""
+// one tells what is wrong with the request of a call that takes one message; one that is broken is for the server to tell.
+func (c *webCall) one(whole []byte) error {
+	switch {
+	case c.method == nil:
+		return nil // which the server tells
+	case len(whole) == 0:
+		return problem.New(problem.Malformed, "the request has no message, and %s takes one message: five bytes, which are "+
+			"its flags 0 and its length, and itself", c.path)
+	case len(whole) > messageHeader && uint64(len(whole)-messageHeader) > uint64(binary.BigEndian.Uint32(whole[1:])):
+		return problem.New(problem.Malformed, "the request goes on after its message, and %s takes one message", c.path)
 	}
-	return name
+	return nil
+}
+
+// compressionHeaders name the compression of the request's messages.
+var compressionHeaders = [...]string{connectUnary: "Content-Encoding", connectStream: "Connect-Content-Encoding",
+	grpcWeb: "Grpc-Encoding", grpcWebText: "Grpc-Encoding"}
+
+// compression is that of the request's messages; "" where there is none. Another one than those that are known is
+// UNIMPLEMENTED, as the Connect protocol and gRPC want it.
+func (c *webCall) compression(header http.Header) (string, error) {
+	name := header.Get(compressionHeaders[c.protocol])
+	switch {
+	case name == "" || name == encoding.Identity:
+		return "", nil
+	case encoding.GetCompressor(name) == nil:
+		return "", withCode(codes.Unimplemented, problem.New(problem.UnsupportedMedia, "the header %s is %.100q, and must be gzip or identity",
+			compressionHeaders[c.protocol], name))
+	}
+	return name, nil
 }
 
 // grpcTimeout is a Connect-Timeout-Ms, of at most ten digits, as gRPC says it, in at most eight.
@@ -101,6 +124,7 @@ type webBody struct {
 	compression string
 	controller  *http.ResponseController
 	next        func() ([]byte, error) // gives the next message, with its header
+	skip        int64                  // how many bytes of the last message are of no use
 	ready       []byte                 // of it, what is still to be read
 	err         error
 	over        atomic.Bool // err is set
@@ -131,67 +155,81 @@ func (b *webBody) Close() error {
 // only reads a body that is one message.
 func (b *webBody) only() ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(b.from, maxMessage+1))
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(data) > maxMessage:
+		_, _ = io.CopyN(io.Discard, b.from, maxMessage) // over HTTP/1.1 many a client hears nothing before it has said all
+		return untaken(oversize, "more than %d", maxMessage), io.EOF
 	}
 	return b.framed(data, b.compression != ""), io.EOF
 }
 
 // message reads one of many messages.
 func (b *webBody) message() ([]byte, error) {
+	if n, err := io.CopyN(io.Discard, b.from, b.skip); err != nil {
+		return broken(err, "%d bytes were announced, and %d came", b.skip, n)
+	}
+	b.skip = 0
 	var header [messageHeader]byte
-	if _, err := io.ReadFull(b.from, header[:]); err != nil {
-		return nil, err
+	if n, err := io.ReadFull(b.from, header[:]); err != nil {
+		return broken(err, "five bytes are before each, and %d came", n)
 	}
 	length := binary.BigEndian.Uint32(header[1:])
 	switch {
 	case header[0] > 1:
-		return frame(0, fmt.Appendf([]byte{notProtobuf}, "it begins with the flags %#x, and a client's are 0, or 1 where it is compressed", header[0])), io.EOF
+		return untaken(notProtobuf, "it begins with the flags %#x, and a client's are 0, or 1 where it is compressed", header[0]), io.EOF
 	case length > maxMessage:
-		return header[:], io.EOF // grpc-go reads no further, and says so
+		b.skip = int64(length)
+		return untaken(oversize, "%d", length), nil
 	}
 	data := make([]byte, length)
-	if _, err := io.ReadFull(b.from, data); err != nil {
-		return nil, io.ErrUnexpectedEOF
+	if n, err := io.ReadFull(b.from, data); err != nil {
+		if err == io.EOF { // of io.ReadFull, which had nothing to read
+			err = io.ErrUnexpectedEOF
+		}
+		return broken(err, "%d bytes were announced, and %d came", length, n)
 	}
 	return b.framed(data, header[0] == 1), nil
 }
 
+// broken has the server tell what is wrong with the body itself; other errors are of the connection.
+func broken(err error, format string, args ...any) ([]byte, error) {
+	var wrong base64.CorruptInputError
+	switch {
+	case errors.As(err, &wrong):
+		return untaken(brokenOff, "the body is not base64, which application/grpc-web-text is: there is something else at byte %d of it", int64(wrong)), io.EOF
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return untaken(brokenOff, "the request ends in the middle of a message: %s", fmt.Sprintf(format, args...)), io.EOF
+	}
+	return nil, err
+}
+
 // framed makes a message of gRPC. What is wrong with it is for the server to tell, as of any other.
 func (b *webBody) framed(data []byte, compressed bool) []byte {
-	if b.call.json && b.call.method != nil && len(data) <= maxMessage {
-		text, err := b.decompressed(data, compressed)
-		switch {
-		case errors.Is(err, errUnknownCompression): // grpc-go says so
-		case err != nil:
-			data, compressed = append([]byte{notProtobuf}, err.Error()...), false
-		default:
-			data, compressed = fromJSON(text, b.call.method.Input()), false
+	if compressed && len(data) > 0 {
+		if b.compression == "" {
+			return untaken(notProtobuf, "its flags say that it is compressed, and no header %s says how", compressionHeaders[b.call.protocol])
+		}
+		var err error
+		if data, err = b.decompressed(data); err != nil {
+			return untaken(notProtobuf, "it cannot be decompressed with %s: %v", b.compression, err)
+		}
+		if len(data) > maxMessage {
+			return untaken(oversize, "more than %d", maxMessage)
 		}
 	}
-	if compressed {
-		return frame(1, data)
+	if b.call.json && b.call.method != nil {
+		data = fromJSON(data, b.call.method.Input())
 	}
 	return frame(0, data)
 }
 
-var errUnknownCompression = errors.New("the compression is not known")
-
-func (b *webBody) decompressed(data []byte, compressed bool) ([]byte, error) {
-	if !compressed {
-		return data, nil
-	}
-	compressor := encoding.GetCompressor(b.compression)
-	if compressor == nil {
-		return nil, errUnknownCompression
-	}
-	from, err := compressor.Decompress(bytes.NewReader(data))
+// decompressed gives no more than one byte beyond maxMessage.
+func (b *webBody) decompressed(data []byte) ([]byte, error) {
+	from, err := encoding.GetCompressor(b.compression).Decompress(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
-	text, err := io.ReadAll(io.LimitReader(from, maxMessage+1))
-	if err == nil && len(text) > maxMessage {
-		err = fmt.Errorf("it has more than %d bytes", maxMessage)
-	}
-	return text, err
+	return io.ReadAll(io.LimitReader(from, maxMessage+1))
 }
