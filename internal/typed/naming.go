@@ -96,6 +96,7 @@ func rangeOf(k kind) (from, to *big.Int) {
 func (m *mapper) number(f *field, lock *lockMessage, of, want string, first int32, at *contract.Node) {
 	entry := lock.Fields[f.json]
 	text := f.text()
+	m.size += len(of) + len(want) + len(text)
 	if entry != nil && entry.Type != text {
 		m.changed(f, entry, of, at)
 	}
