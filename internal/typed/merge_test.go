@@ -1,0 +1,145 @@
+package typed_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/leatstream/leat/internal/typed"
+)
+
+// recursive is a stream of one event of $ref e, and schemas as JSON.
+func recursive(defs ...string) string {
+	return "\n  s: { events: { e: { schema: { $ref: '#/$defs/e', $defs: { " + strings.Join(defs, ", ") + " } } } } }\n"
+}
+
+func def(name, text string) string { return fmt.Sprintf("%q: %s", name, text) }
+
+// properties gives p0, p1 and so on the schemas of a number.
+func properties(n int, schema func(i int) string) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`"p%d": %s`, i, schema(i)))
+	}
+	return `"type": "object", "properties": { ` + strings.Join(all, ", ") + " }"
+}
+
+func ref(format string, args ...any) string {
+	return fmt.Sprintf(`{ "$ref": "#/$defs/`+format+`" }`, args...)
+}
+
+func messages(proto string) int { return strings.Count(proto, "message ") }
+
+// What extends a recursive schema is one message wherever both meet.
+func TestWhatExtendsARecursiveSchemaIsOneMessage(t *testing.T) {
+	none := messages(build(t, recursive(def("e", `{ "type": "object" }`))).Proto("s"))
+	for n := 2; n <= 8; n++ {
+		text := build(t, recursive(
+			def("base", "{ "+properties(n, func(int) string { return ref("base") })+" }"),
+			def("e", `{ "allOf": [`+ref("base")+", { "+properties(n, func(int) string { return ref("e") })+" }] }"))).Proto("s")
+		if got := messages(text); got != none || !strings.Contains(text, "E p1 = 2;") {
+			t.Errorf("with %d recursive properties: %d messages, want E alone: %d\n%.3000s", n, got, none, text)
+		}
+	}
+}
+
+// Recursive schemas that meet in any order make as many messages as there are sets of them, not as there are orders.
+func TestMergedSchemasAreSharedWhateverTheOrder(t *testing.T) {
+	count := func(n int) int {
+		defs := []string{def("a", "{ "+properties(n, func(int) string { return ref("a") })+" }"),
+			def("b", "{ "+properties(n, func(i int) string { return `{ "allOf": [` + ref("b") + ", " + ref("x%d", i) + "] }" })+" }"),
+			def("e", `{ "allOf": [`+ref("a")+", "+ref("b")+"] }")}
+		for i := range n {
+			defs = append(defs, def(fmt.Sprintf("x%d", i), fmt.Sprintf(`{ "type": "object", "properties": { "x%d": { "type": "string" } } }`, i)))
+		}
+		return messages(build(t, recursive(defs...)).Proto("s"))
+	}
+	none := count(0)
+	for n := 3; n <= 8; n++ {
+		if got := count(n) - none; got < n || got > 2*n {
+			t.Errorf("%d sets of schemas make %d messages, want one or two each", n, got)
+		}
+	}
+}
+
+// asyncAPI is the knot of AsyncAPI 2's own schema: a schema of schemas, extended by one whose members are extended too.
+var asyncAPI = recursive(
+	def("draft", `{ "type": ["object", "boolean"], "properties": { "title": { "type": "string" }, "not": `+ref("draft")+`, "if": `+ref("draft")+`,
+	  "items": { "anyOf": [`+ref("draft")+`, { "type": "array", "items": `+ref("draft")+` }] }, "properties": { "type": "object", "additionalProperties": `+ref("draft")+` },
+	  "allOf": { "type": "array", "items": `+ref("draft")+` }, "dependencies": { "type": "object", "additionalProperties": { "anyOf": [`+ref("draft")+`, { "type": "array" }] } } } }`),
+	def("e", `{ "allOf": [`+ref("draft")+`, { "type": ["object", "boolean"], "properties": { "discriminator": { "type": "string" }, "not": `+ref("e")+`, "if": `+ref("e")+`,
+	  "items": { "anyOf": [`+ref("e")+`, { "type": "array", "items": `+ref("e")+` }] }, "properties": { "type": "object", "additionalProperties": `+ref("e")+` },
+	  "allOf": { "type": "array", "items": `+ref("e")+` }, "dependencies": { "type": "object", "additionalProperties": { "anyOf": [`+ref("e")+`, { "type": "array" }] } } } }] }`))
+
+func TestASchemaOfSchemasThatIsExtendedIsSmall(t *testing.T) {
+	text := build(t, asyncAPI).Proto("s")
+	none := messages(build(t, recursive(def("e", `{ "type": "object" }`))).Proto("s"))
+	if got := messages(text) - none; got > 12 {
+		t.Errorf("%d messages\n%s", got, text)
+	}
+}
+
+// Schemas of which every subset meets are too many, and that is told before they are all made.
+func TestTooManyCombinationsAreRefused(t *testing.T) {
+	const n = 24
+	defs := []string{def("e", "{ "+properties(n, func(i int) string { return `{ "allOf": [` + ref("e") + ", " + ref("y%d", i) + "] }" })+" }")}
+	for i := range n {
+		defs = append(defs, def(fmt.Sprintf("y%d", i), "{ "+properties(n, func(k int) string { return `{ "allOf": [` + ref("y%d", i) + ", " + ref("y%d", k) + "] }" })+" }"))
+	}
+	_, err := typed.Build(parse(t, recursive(defs...)), nil)
+	if err == nil || strings.Count(err.Error(), "too many combinations: they make more than 20000 messages of protobuf") != 1 {
+		t.Errorf("got %.600v", err)
+	}
+}
+
+// A lock from when each path had a message of its own keeps them all, and their types.
+func TestALockKeepsTheMessagesOfEachPath(t *testing.T) {
+	_, file := emptyLock(t)
+	if err := os.WriteFile(file, []byte(pathsLock), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := typed.ReadLock(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed, err := lock.Assign(parse(t, recursive(
+		def("base", "{ "+properties(2, func(int) string { return ref("base") })+" }"),
+		def("e", `{ "allOf": [`+ref("base")+", { "+properties(2, func(int) string { return ref("e") })+" }] }"))))
+	if err != nil || changed {
+		t.Errorf("changed %v, %v", changed, err)
+	}
+}
+
+const pathsLock = `leat-lock: 1
+streams:
+  s:
+    events:
+      e: { number: 16, name: e, type: E }
+    messages:
+      E:
+        fields:
+          p0: { number: 1, name: p0, type: E.P0 }
+          p1: { number: 2, name: p1, type: E.P1 }
+        additional: { number: 3, name: additional_properties, type: google.protobuf.Struct }
+      E.P0:
+        fields:
+          p0: { number: 1, name: p0, type: E.P0 }
+          p1: { number: 2, name: p1, type: E.P0.P1 }
+        additional: { number: 3, name: additional_properties, type: google.protobuf.Struct }
+      E.P0.P1:
+        fields:
+          p0: { number: 1, name: p0, type: E.P0 }
+          p1: { number: 2, name: p1, type: E.P0.P1 }
+        additional: { number: 3, name: additional_properties, type: google.protobuf.Struct }
+      E.P1:
+        fields:
+          p0: { number: 1, name: p0, type: E.P1.P0 }
+          p1: { number: 2, name: p1, type: E.P1 }
+        additional: { number: 3, name: additional_properties, type: google.protobuf.Struct }
+      E.P1.P0:
+        fields:
+          p0: { number: 1, name: p0, type: E.P1.P0 }
+          p1: { number: 2, name: p1, type: E.P1 }
+        additional: { number: 3, name: additional_properties, type: google.protobuf.Struct }
+`
