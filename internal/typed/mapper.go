@@ -33,7 +33,7 @@ type mapper struct {
 }
 
 // What schemas that refer to each other in every combination can make, so that it is told before the memory is gone: so
-// many messages, and so many bytes of names with all around them, each schema that is looked at counted as one.
+// many messages, and so many bytes of names with all around them, where a comparison of two schemas counts as a byte.
 const (
 	maxMessages = 20_000
 	maxSize     = 64 << 20
@@ -42,7 +42,7 @@ const (
 // shape is that of the spec, and counts.
 func (m *mapper) shape(s spec) shape {
 	sh := s.shape()
-	m.size += len(sh.entries)
+	m.size += len(sh.entries) * len(sh.entries) // each was compared with those before
 	return sh
 }
 
@@ -242,8 +242,8 @@ func (m *mapper) add(scope *message, want, from, locked string) *message {
 func (m *mapper) fill(msg *message, s spec, sh shape) {
 	if !m.full && (m.made > maxMessages || m.size > maxSize) {
 		m.full = true
-		m.errorf(s.nodes, "the schemas refer to each other in too many combinations: they make more than %d messages of protobuf, or names of "+
-			"more than %d MiB", maxMessages, maxSize>>20)
+		m.errorf(s.nodes, "the schemas refer to each other in too many combinations for protobuf: a stream can have %d messages, with names "+
+			"of together %d MiB; let fewer schemas that refer to others meet in allOf", maxMessages, maxSize>>20)
 	}
 	if m.full || len(m.errors) > maxErrors {
 		return
