@@ -116,6 +116,14 @@ func differsAsJSON(t *testing.T, a, b string) bool {
 	return !reflect.DeepEqual(x, y)
 }
 
+// A schema of which a choice leaves only some types is another message there, and each keeps its name.
+func TestTwoMessagesOfOneSchemaKeepTheirNames(t *testing.T) {
+	for range 20 { // what is in no order must not matter
+		lasting(t, recursive(def("either", `{ "type": ["object", "boolean"], "properties": { "a": { "type": "string" } } }`),
+			def("e", `{ "type": "object", "properties": { "z": { "anyOf": [`+ref("either")+`, { "type": "array" }] }, "y": `+ref("either")+`, "list": { "type": "array", "items": `+ref("either")+` } } }`)))
+	}
+}
+
 // Schemas of which every subset meets are too many, and that is told before they are all made.
 func TestTooManyCombinationsAreRefused(t *testing.T) {
 	const n = 14
