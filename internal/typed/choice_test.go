@@ -22,6 +22,7 @@ func TestAChoiceOfTypesIsTyped(t *testing.T) {
             labels: { type: object, additionalProperties: { oneOf: [{ type: string }, { type: array, items: { type: string } }] } }
             tree: { anyOf: [{ type: string }, { type: array, items: { $ref: '#/properties/tree' } }] }
             open: { anyOf: [{ type: string }, {}] }
+            any: { oneOf: [{ type: boolean }, { type: number }, { type: string }, { type: array, items: { type: integer } }, { type: object, additionalProperties: { type: string } }, { type: "null" }] }
             either: { oneOf: [{ $ref: '#/$defs/user' }, { type: object, properties: { id: { type: integer } } }] }
           $defs:
             user: { type: object, required: [name], properties: { name: { type: string } } }
@@ -30,7 +31,8 @@ func TestAChoiceOfTypesIsTyped(t *testing.T) {
 	for _, want := range []string{
 		"oneof kind {\n      int64 integer_value = 1;\n      google.protobuf.Timestamp string_value = 2;\n    }",
 		"optional string link = 2;", "Owner owner = 3;", "oneof kind {\n      string string_value = 1;\n      User object_value = 2;\n    }",
-		"map<string, Labels> labels = 4;", "Tree tree = 5;", "google.protobuf.Value open = 6;", "google.protobuf.Value either = 7;",
+		"map<string, Labels> labels = 4;", "Tree tree = 5;", "google.protobuf.Value open = 6;", "Any any = 7;",
+		"double number_value = 2;", "ArrayValue array_value = 4;", "google.protobuf.Value either = 8;",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
@@ -38,7 +40,7 @@ func TestAChoiceOfTypesIsTyped(t *testing.T) {
 	}
 	s := api.Service("s")
 	for _, data := range []string{`{"at":7}`, `{"at":"2024-05-01T10:00:00Z"}`, `{"owner":"a"}`, `{"owner":{"name":"a"}}`, `{"owner":null}`, `{"link":""}`,
-		`{"labels":{"a":"x","b":["y"]}}`, `{"tree":["a",["b"]]}`, `{"open":[1]}`, `{"either":{"id":1}}`} {
+		`{"labels":{"a":"x","b":["y"]}}`, `{"tree":["a",["b"]]}`, `{"open":[1]}`, `{"any":null}`, `{"any":1.5}`, `{"any":[1,2]}`, `{"any":{"a":"b"}}`, `{"either":{"id":1}}`} {
 		wire, err := s.AppendEvent(nil, &event.Event{Type: event.MustType("e"), Data: []byte(data)})
 		if err != nil {
 			t.Fatal(err)

@@ -4,7 +4,7 @@ import "strings"
 
 // field gives a message the field of a property; nil where no value of it is valid.
 func (m *mapper) field(msg *message, name string, s spec, required bool) *field {
-	sh := s.shape()
+	sh := m.shape(s)
 	if sh.form == formNever {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (m *mapper) typeOf(f *field, msg *message, want string, s spec, sh shape, l
 
 // element gives the type of what is repeated: what is null, an array or a map itself needs a message around it.
 func (m *mapper) element(scope *message, want string, s spec, locked string) typ {
-	sh := s.shape()
+	sh := m.shape(s)
 	switch {
 	case sh.form == formValue || sh.form == formNever || locked == kindNames[kindValue]:
 		return typ{kind: kindValue}

@@ -17,6 +17,7 @@ type mapper struct {
 	types    map[string]bool // plain names of what is on the package's own level
 	shared   map[string]*message
 	sharing  map[string]*enum
+	merges   map[string]*merge
 	ids      map[*contract.Node]int
 	sources  map[string]bool // of all nodes
 	events   map[string]*field
@@ -26,14 +27,27 @@ type mapper struct {
 
 	errors contract.Errors
 	given  []string // what was not in the lock
-	made   int
+	made   int      // messages
+	size   int      // of all there is, see maxSize
+	full   bool     // more than there can be
 }
 
-// maxMessages bounds what schemas that refer to each other in every combination can make.
-const maxMessages = 20_000
+// What schemas that refer to each other in every combination can make, so that it is told before the memory is gone: so
+// many messages, and so many bytes of names with all around them, where a comparison of two schemas counts as a byte.
+const (
+	maxMessages = 20_000
+	maxSize     = 64 << 20
+)
+
+// shape is that of the spec, and counts.
+func (m *mapper) shape(s spec) shape {
+	sh := s.shape()
+	m.size += len(sh.entries) * len(sh.entries) // each was compared with those before
+	return sh
+}
 
 func newMapper(s *contract.Stream, lock *lockStream) *mapper {
-	m := &mapper{stream: s, lock: lock, types: map[string]bool{}, shared: map[string]*message{}, sharing: map[string]*enum{},
+	m := &mapper{stream: s, lock: lock, types: map[string]bool{}, shared: map[string]*message{}, sharing: map[string]*enum{}, merges: map[string]*merge{},
 		ids: map[*contract.Node]int{}, sources: map[string]bool{}, events: map[string]*field{}, commands: map[string]*field{}}
 	for _, name := range serviceTypes {
 		m.types[plain(name)] = true
@@ -110,6 +124,7 @@ func (m *mapper) eventTypes(types []*contract.EventType, names map[*contract.Eve
 		msg.guessed = sh.guessed
 		if !sh.nullable { // else the message is around what the schema describes, and not that
 			msg.key = s.key(m.ids, sh.types)
+			msg.set, _ = s.set(m.ids, sh)
 		}
 		f := &field{json: t.Name, typ: typ{kind: kindMessage, message: msg}, inOneof: true, deprecated: t.Deprecated}
 		into[t.Name] = f
@@ -149,10 +164,16 @@ func (m *mapper) begin(msg *message, from string) {
 	msg.lock.From = from
 }
 
-// message gives the message of a spec, which is that of a schema that several places refer to, one around, or new.
+// message gives the message of a spec, which is that of a schema that several places refer to, one around, one of the same
+// schemas merged, or new.
 func (m *mapper) message(scope *message, want string, s spec, locked string) *message {
 	s, referred := s.reduce()
-	sh := s.shape()
+	sh := m.shape(s)
+	set, size := s.set(m.ids, sh)
+	if one, ok := m.alone(s, set, locked); ok {
+		s, referred = one, true
+		sh = m.shape(s)
+	}
 	key := s.key(m.ids, sh.types)
 	for around := scope; around != nil; around = around.parent {
 		if around.key == key && !sh.nullable {
@@ -160,17 +181,26 @@ func (m *mapper) message(scope *message, want string, s spec, locked string) *me
 		}
 	}
 	from := ""
-	if referred {
+	var all *merge
+	switch {
+	case referred:
 		scope, want, from = m.home(scope, s.nodes[0])
-		key := homeKey(scope, key)
-		if known := m.shared[key]; known != nil {
+		if known := m.shared[homeKey(scope, key)]; known != nil {
+			return known
+		}
+	case size > 1 && scope != nil && !sh.nullable:
+		var known *message
+		if known, scope, all = m.merged(scope, set, locked); known != nil {
 			return known
 		}
 	}
 	msg := m.add(scope, want, from, locked)
-	msg.key, msg.comment, msg.guessed = key, commentOf(s.nodes...), sh.guessed
-	if referred {
+	msg.key, msg.set, msg.comment, msg.guessed = key, set, commentOf(s.nodes...), sh.guessed
+	switch {
+	case referred:
 		m.shared[homeKey(scope, key)] = msg
+	case all != nil:
+		all.add(msg, scope)
 	}
 	m.fill(msg, s, sh)
 	return msg
@@ -210,11 +240,12 @@ func (m *mapper) add(scope *message, want, from, locked string) *message {
 
 // fill gives a message its fields.
 func (m *mapper) fill(msg *message, s spec, sh shape) {
-	if m.made > maxMessages {
-		m.made = 0
-		m.errorf(s.nodes, "the schemas make more than %d messages of protobuf", maxMessages)
+	if !m.full && (m.made > maxMessages || m.size > maxSize) {
+		m.full = true
+		m.errorf(s.nodes, "the schemas refer to each other in too many combinations for protobuf: a stream can have %d messages, with names "+
+			"of together %d MiB; let fewer schemas that refer to others meet in allOf", maxMessages, maxSize>>20)
 	}
-	if len(m.errors) > maxErrors {
+	if m.full || len(m.errors) > maxErrors {
 		return
 	}
 	switch sh.form {

@@ -27,6 +27,7 @@ type message struct {
 
 	lock     *lockMessage
 	key      string          // of the spec it was made of
+	set      string          // of the schemas that it was made of
 	guessed  bool            // its schema does not say that it is of this type
 	open     bool            // of what an event is: valid data may not fit, see isOpen
 	explicit bool            // fields tell whether they are there even where they are required

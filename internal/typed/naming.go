@@ -29,8 +29,8 @@ func (m *mapper) name(scope *message, want, from, locked string) string {
 		}
 		return taken[plain(name)]
 	}
-	if from != "" {
-		locked = m.lock.from(from, qualify)
+	if known := m.lock.get(locked); from != "" && (known == nil || known.From != from) { // else it is one of several made of it
+		locked = m.lock.from(from, qualify, isTaken)
 	}
 	if locked != "" && locked == qualify(last(locked)) && !isTaken(last(locked)) {
 		return choose(last(locked))
@@ -49,16 +49,17 @@ func (s *lockStream) get(name string) *lockMessage {
 	return s.Enums[name]
 }
 
-// from gives the name of what was made from a schema.
-func (s *lockStream) from(source string, qualify func(string) string) string {
+// from gives the first name that is not taken of what was made from a schema, which can be several: where a choice leaves
+// only some of its types, that is something else.
+func (s *lockStream) from(source string, qualify func(string) string, taken func(string) bool) (first string) {
 	for _, all := range []map[string]*lockMessage{s.Messages, s.Enums} {
 		for name, known := range all {
-			if known.From == source && name == qualify(last(name)) {
-				return name
+			if known.From == source && name == qualify(last(name)) && !taken(last(name)) && (first == "" || name < first) {
+				first = name
 			}
 		}
 	}
-	return ""
+	return first
 }
 
 // integer chooses the type of an integer: int64, unless its bounds fit in another, or the lock has one that is as good.
@@ -96,6 +97,7 @@ func rangeOf(k kind) (from, to *big.Int) {
 func (m *mapper) number(f *field, lock *lockMessage, of, want string, first int32, at *contract.Node) {
 	entry := lock.Fields[f.json]
 	text := f.text()
+	m.size += len(of) + len(want) + len(text)
 	if entry != nil && entry.Type != text {
 		m.changed(f, entry, of, at)
 	}

@@ -35,7 +35,7 @@ func (m *mapper) object(msg *message, sh shape) {
 	others, open := othersOf(sh.entries)
 	_, lockedType := split(msg.lock.Additional.typeText())
 	switch {
-	case open || len(others.nodes) > 0 && others.shape().form == formValue:
+	case open || len(others.nodes) > 0 && (others.shape().form == formValue || others.choosesAny()):
 		msg.additional = &field{typ: typ{kind: kindStruct}, comment: "Members that the schema does not declare."}
 	case len(others.nodes) > 0 && others.shape().form != formNever:
 		msg.additional = &field{cardinality: mapped, comment: "Members that the schema does not declare.",

@@ -159,7 +159,7 @@ func (sh *shape) isMap() bool {
 		}
 	}
 	others, open := othersOf(sh.entries)
-	return !open && len(others.nodes) > 0 && others.says()
+	return !open && len(others.nodes) > 0 && others.says() && !others.choosesAny()
 }
 
 // othersOf gives what holds for the members that no property declares; open where that is nothing that all of them

@@ -85,7 +85,7 @@ func (s spec) alternatives(choice []*contract.Node) (rest []*contract.Node, null
 		case isNullOnly(n):
 			null = true
 		case n.Never:
-		case s.among|isNull != isAny && known.of(n)&s.among&^isNull == 0:
+		case s.among|isNull != isAny && known.of(n).types&s.among&^isNull == 0:
 		default:
 			rest = append(rest, n)
 		}
@@ -99,15 +99,21 @@ func isNullOnly(n *contract.Node) bool {
 
 // choiceTypes are the types that alternatives allow; those that are being looked at, which a schema can lead back to, allow
 // any.
-type choiceTypes map[*contract.Node]types
+type choiceTypes map[*contract.Node]choiceType
 
-func (known choiceTypes) of(n *contract.Node) types {
+type choiceType struct {
+	types    types
+	declared bool // a keyword says so
+}
+
+func (known choiceTypes) of(n *contract.Node) choiceType {
 	if t, ok := known[n]; ok {
 		return t
 	}
-	known[n] = isAny
+	known[n] = choiceType{types: isAny}
 	s := specOf(n)
-	known[n], _ = s.allowedAmong(s.flatten(), known)
+	allowed, declared := s.allowedAmong(s.flatten(), known)
+	known[n] = choiceType{allowed, declared}
 	return known[n]
 }
 
@@ -123,14 +129,16 @@ func (s spec) chosen(e entry, known choiceTypes) (all types, says bool) {
 		if len(rest) < 2 {
 			continue
 		}
-		own := types(0)
+		own, declared := types(0), true
 		if null {
 			own = isNull
 		}
 		for _, n := range rest {
-			own |= known.of(n)
+			of := known.of(n)
+			own |= of.types
+			declared = declared && of.declared
 		}
-		if own != isAny && own&^isNull != isObject {
+		if (own != isAny || declared) && own&^isNull != isObject {
 			all, says = all&own, true
 		}
 	}
@@ -204,6 +212,14 @@ func (s spec) says() bool {
 	allowed, declared := s.allowed(entries)
 	_, guessed := guess(entries, allowed)
 	return declared || guessed || s.union(entries) != nil
+}
+
+// choosesAny tells whether it is a choice that nothing is left out of: members that no property declares are then as open as
+// without it.
+func (s spec) choosesAny() bool {
+	entries := s.flatten()
+	allowed, declared := s.allowed(entries)
+	return allowed == isAny && declared && !slices.ContainsFunc(entries, func(e entry) bool { return e.Types != nil })
 }
 
 // reduce follows a schema that only refers to another, perhaps as an alternative to null, as far as that goes.
