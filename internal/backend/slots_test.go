@@ -83,13 +83,13 @@ func TestTheCommandsOfOneClientThatWaitAreBounded(t *testing.T) {
 	for range waiting + 200 {
 		all.Go(func() {
 			_, err := h.Send(t.Context(), backend.Command{Stream: "chat", Type: "leave", Data: []byte("7"), Remote: "192.0.2.1:81"})
+			told.Add(1)
 			if err != nil {
 				wantProblem(t, err, 429, true, "not sent")
 				if refused.Add(1) == 200 {
 					close(full)
 				}
 			}
-			told.Add(1)
 		})
 	}
 	within(t, "the refusal of what is too much", full)
