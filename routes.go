@@ -180,14 +180,15 @@ func (rs *routes) find(r *http.Request) (route, *problem.Error) {
 	return rs.events, wrong
 }
 
-// pathValues sets the names of a path's segments.
+// pathValues sets the names of a path's segments, of which there are no more.
 func pathValues(r *http.Request, segments []string, names ...string) *problem.Error {
-	for i, segment := range segments {
+	for i, name := range names[:min(len(names), len(segments))] {
+		segment := segments[i]
 		value, err := url.PathUnescape(segment)
 		if err != nil { // an EscapedPath has no such segment
 			return problem.New(problem.Malformed, "the path %s is not percent-encoded: %w", r.URL.EscapedPath(), err)
 		}
-		r.SetPathValue(names[i], value)
+		r.SetPathValue(name, value)
 	}
 	return nil
 }

@@ -136,7 +136,6 @@ func (s *Server) Reload(text string) error {
 	if err == nil {
 		s.contract = s.Leat.Contract()
 		s.services.Clear()
-
 	}
 	return err
 }
