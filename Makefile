@@ -18,11 +18,11 @@ demo: ## Run the demo (Ctrl-C ends it)
 build: ## Build bin/leat
 	go build -trimpath -o bin/leat ./cmd/leat
 
-# wiretest takes longest, and begins first. With CI set, a test fails where what it needs is missing, which would skip it otherwise.
+# With CI set, a test fails where what it needs is missing, which would skip it otherwise.
 test: ## Run all tests, with the race detector
 	.ci/needs
 	go vet ./...
-	CI=true go test -race -parallel 6 -timeout 15m ./internal/wiretest ./...
+	CI=true go test -race -parallel 6 -timeout 15m ./...
 
 lint: ## Run the linters, and check that go.mod is tidy
 	go mod tidy -diff

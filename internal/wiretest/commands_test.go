@@ -36,7 +36,7 @@ streams:
     durability: memory
     commands: { do: { schema: { type: object } } }
     events: { done: { schema: { type: object } } }
-    backend: { url: "%[1]s", timeout: 100ms }
+    backend: { url: "%[1]s", timeout: 1s }
   ssewire:
     transports: [sse]
     durability: memory
