@@ -261,6 +261,7 @@ func TestAPromiseThatChangesIsJudged(t *testing.T) {
 		{stream(""), stream("access: { subscribe: authenticated }, "), `4:16: compatible: stream "s": access: none → subscribe: authenticated (whoever is kept out by it is not told by this comparison)`},
 		{stream(backend), stream("backend: { url: http://127.0.0.1:2 }, "), ""},
 		{stream(backend), stream("backend: { url: http://127.0.0.1:1, timeout: 1s }, "), `4:17: compatible: stream "s": backend changed`},
+		{stream(backend), stream("backend: { url: http://127.0.0.1:1, lifecycle: true }, "), `4:17: compatible: stream "s": backend changed`},
 		{stream(""), stream(backend + "commands: { c: { schema: {} } }, "), `4:17: compatible: stream "s": backend changed
 4:61: compatible: stream "s": command "c": is new`},
 		{stream(backend + "commands: { c: { schema: {} }, d: { schema: {} } }, "), stream(backend + "commands: { d: { schema: {} } }, "),
