@@ -3,7 +3,6 @@ package document
 import (
 	"cmp"
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,7 +31,7 @@ func Import(file string, text []byte) (*Imported, error) {
 	if err != nil {
 		return nil, err
 	}
-	im := &importer{file: file, root: root, files: map[string]contract.Tree{}, names: names{"leat": true}}
+	im := &importer{file: file, root: root, names: names{"leat": true}}
 	version := root.Get("openapi").Scalar() + root.Get("asyncapi").Scalar()
 	switch {
 	case root.Get("openapi").Exists() && strings.HasPrefix(version, "3."):
@@ -59,7 +58,7 @@ type importer struct {
 	root    contract.Tree
 	old     bool   // of OpenAPI 3.0's dialect of JSON Schema
 	nothing string // what there would be, if there were streams
-	files   map[string]contract.Tree
+	files   Files
 	names   names // of streams
 	streams []*importedStream
 	skipped []contract.Error
@@ -89,7 +88,7 @@ func (im *importer) skip(at contract.Tree, format string, args ...any) {
 }
 
 // leftOver notes each member of a part that nothing reads; known are those that are read, or spoken of elsewhere.
-func (im *importer) leftOver(part place, of, known string) {
+func (im *importer) leftOver(part Part, of, known string) {
 	read := words(known)
 	for at := range part.Members() {
 		if name := at.Name(); !read[name] && !strings.HasPrefix(name, "x-") && name != "$ref" {
@@ -242,47 +241,5 @@ func (im *importer) refusal(s *importedStream, t *importedType) string {
 	return ""
 }
 
-// A place is a part of a document, with the document that a # in it means.
-type place struct {
-	contract.Tree
-	document contract.Tree
-	file     string
-}
-
 // in is a part of the imported document itself.
-func (im *importer) in(at contract.Tree) place { return im.resolve(place{at, im.root, im.file}) }
-
-// of is a part of what a place is of.
-func (p place) of(at contract.Tree) place { return place{at, p.document, p.file} }
-
-// resolve follows $ref, also into files beside the document. What leads nowhere is the zero Tree.
-func (im *importer) resolve(p place) place {
-	for range 50 { // more is a circle
-		reference := p.Get("$ref").String()
-		if reference == "" {
-			return p
-		}
-		path, pointer, _ := strings.Cut(reference, "#")
-		if path != "" {
-			if strings.Contains(path, ":") { // nothing is fetched
-				return place{contract.Tree{}, p.document, p.file}
-			}
-			p.file = filepath.Join(filepath.Dir(p.file), filepath.FromSlash(path))
-			p.document = im.open(p.file)
-		}
-		p.Tree = p.document.Find(unescapePercent(pointer))
-	}
-	return place{contract.Tree{}, p.document, p.file}
-}
-
-func (im *importer) open(file string) contract.Tree {
-	if known, ok := im.files[file]; ok {
-		return known
-	}
-	var root contract.Tree
-	if text, err := os.ReadFile(file); err == nil {
-		root, _ = contract.ReadTree(file, text)
-	}
-	im.files[file] = root
-	return root
-}
+func (im *importer) in(at contract.Tree) Part { return im.files.Resolve(NewPart(at, im.root, im.file)) }

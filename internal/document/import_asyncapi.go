@@ -35,7 +35,7 @@ func (im *importer) asyncAPI(second bool) {
 	}
 }
 
-func (im *importer) channel(at contract.Tree, channel place, second bool) {
+func (im *importer) channel(at contract.Tree, channel Part, second bool) {
 	address := at.Name()
 	if text := channel.Get("address").String(); text != "" {
 		address = text
@@ -69,7 +69,7 @@ func (im *importer) channel(at contract.Tree, channel place, second bool) {
 }
 
 // messages tells events from commands by the operations of the channel.
-func (im *importer) messages(s *importedStream, channel place) {
+func (im *importer) messages(s *importedStream, channel Part) {
 	var received, sent []contract.Tree // messages that operations name
 	allReceived, allSent := false, false
 	for at := range im.root.Get("operations").Members() {
@@ -89,27 +89,27 @@ func (im *importer) messages(s *importedStream, channel place) {
 		}
 	}
 	for at := range channel.Get("messages").Members() {
-		t := im.message(channel.of(at), at.Name())
-		target := im.resolve(channel.of(at)).Tree
+		t := im.message(channel.Of(at), at.Name())
+		target := im.files.Resolve(channel.Of(at)).Tree
 		isReceived := allReceived || slices.ContainsFunc(received, target.Same)
 		isSent := allSent || slices.ContainsFunc(sent, target.Same)
 		im.add(s, t, isReceived && !isSent)
 	}
 }
 
-func (im *importer) secondMessages(s *importedStream, channel place) {
+func (im *importer) secondMessages(s *importedStream, channel Part) {
 	for _, direction := range []string{"subscribe", "publish"} {
 		operation := channel.Get(direction)
 		if text := operation.Get("summary").String(); text != "" && direction == "subscribe" {
 			s.fields.Set("summary", text)
 		}
-		message := im.resolve(channel.of(operation.Get("message")))
+		message := im.files.Resolve(channel.Of(operation.Get("message")))
 		all := slices.Collect(message.Get("oneOf").Items())
 		if len(all) == 0 && message.Exists() {
 			all = []contract.Tree{operation.Get("message")}
 		}
 		for _, at := range all {
-			im.add(s, im.message(message.of(at), ""), direction == "publish")
+			im.add(s, im.message(message.Of(at), ""), direction == "publish")
 		}
 	}
 }
@@ -133,8 +133,8 @@ func (im *importer) add(s *importedStream, t *importedType, isCommand bool) {
 }
 
 // message reads a message; nil where its data is in no JSON Schema.
-func (im *importer) message(at place, name string) *importedType {
-	in := im.resolve(at)
+func (im *importer) message(at Part, name string) *importedType {
+	in := im.files.Resolve(at)
 	for _, own := range []string{"messageId", "name"} {
 		if text := in.Get(own).String(); text != "" {
 			name = text
@@ -146,10 +146,10 @@ func (im *importer) message(at place, name string) *importedType {
 	if name == "" {
 		name = "message"
 	}
-	payload := in.of(in.Get("payload"))
+	payload := in.Of(in.Get("payload"))
 	format := in.Get("schemaFormat").String() + payload.Get("schemaFormat").String()
 	if payload.Get("schemaFormat").Exists() {
-		payload = in.of(payload.Get("schema"))
+		payload = in.Of(payload.Get("schema"))
 	}
 	t := &importedType{at: in.Tree, name: im.typeName(at, name), deprecated: in.Get("deprecated").IsTrue()}
 	if t.name == "" {
@@ -162,7 +162,7 @@ func (im *importer) message(at place, name string) *importedType {
 	for _, known := range []string{"avro", "protobuf", "raml"} {
 		if strings.Contains(format, known) {
 			im.skip(payload.Tree, "the schema of %s is left out, so that it takes anything: it is of %s, not JSON Schema", name, known)
-			payload = place{}
+			payload = Part{}
 		}
 	}
 	t.schema = Object{}

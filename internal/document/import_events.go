@@ -12,20 +12,20 @@ import (
 // An eventSource gathers what a document tells of the events of one stream.
 type eventSource struct {
 	names    []string         // in the order in which they were met
-	schemas  map[string]place // of the data, by type
+	schemas  map[string]Part  // of the data, by type
 	examples map[string][]any // data, by type
-	of       map[string]place // where a type is described
-	rest     place            // the schema of the data of types that have none of their own
-	whole    place            // of the event around the data
+	of       map[string]Part  // where a type is described
+	rest     Part             // the schema of the data of types that have none of their own
+	whole    Part             // of the event around the data
 }
 
 // eventTypes makes out the types of an operation's events: from the branches of the schema, from the parameter
 // eventTypes, and from the examples.
-func (im *importer) eventTypes(media place, parameters []place) []*importedType {
-	e := &eventSource{schemas: map[string]place{}, examples: map[string][]any{}, of: map[string]place{}}
-	schema := media.of(media.Get("itemSchema")) // OpenAPI 3.2
+func (im *importer) eventTypes(media Part, parameters []Part) []*importedType {
+	e := &eventSource{schemas: map[string]Part{}, examples: map[string][]any{}, of: map[string]Part{}}
+	schema := media.Of(media.Get("itemSchema")) // OpenAPI 3.2
 	if !schema.Exists() {
-		schema = media.of(media.Get("schema"))
+		schema = media.Of(media.Get("schema"))
 	}
 	if schema.Exists() {
 		im.branches(e, schema, 0)
@@ -51,7 +51,7 @@ func (e *eventSource) add(name string) {
 }
 
 // typesOf gives each type its schema: its own, or what its examples show, or that of all.
-func (im *importer) typesOf(e *eventSource, media place) []*importedType {
+func (im *importer) typesOf(e *eventSource, media Part) []*importedType {
 	var all []*importedType
 	taken := names{}
 	for _, name := range e.names {
@@ -88,7 +88,7 @@ func (im *importer) typesOf(e *eventSource, media place) []*importedType {
 }
 
 // typeName makes a name a contract's.
-func (im *importer) typeName(at place, name string) string {
+func (im *importer) typeName(at Part, name string) string {
 	if _, err := event.ParseType(name); err == nil {
 		return name
 	}
@@ -103,7 +103,7 @@ func (im *importer) typeName(at place, name string) string {
 }
 
 // texts carries what a schema says of its event.
-func (im *importer) texts(t *importedType, from place) {
+func (im *importer) texts(t *importedType, from Part) {
 	if title := from.Get("title").String(); title != "" {
 		t.summary = title
 	}
@@ -115,12 +115,12 @@ func (im *importer) texts(t *importedType, from place) {
 
 // branches looks for events in a schema: each branch of oneOf and anyOf, with a type by a constant, by the
 // discriminator, or by its own name.
-func (im *importer) branches(e *eventSource, at place, depth int) {
-	in := im.resolve(at)
-	var inner []place
+func (im *importer) branches(e *eventSource, at Part, depth int) {
+	in := im.files.Resolve(at)
+	var inner []Part
 	for _, keyword := range []string{"oneOf", "anyOf"} {
 		for branch := range in.Get(keyword).Items() {
-			inner = append(inner, in.of(branch))
+			inner = append(inner, in.Of(branch))
 		}
 	}
 	if len(inner) == 0 || depth > 4 {
@@ -132,7 +132,7 @@ func (im *importer) branches(e *eventSource, at place, depth int) {
 		mapped[at.String()] = at.Name()
 	}
 	for _, branch := range inner {
-		target := im.resolve(branch)
+		target := im.files.Resolve(branch)
 		reference := branch.Get("$ref").String()
 		name := mapped[reference]
 		if len(slices.Collect(target.Get("oneOf").Items())) > 0 || len(slices.Collect(target.Get("anyOf").Items())) > 0 {
@@ -150,12 +150,12 @@ func (im *importer) branches(e *eventSource, at place, depth int) {
 }
 
 // event takes one branch: the event, with its type and data, or the data alone.
-func (im *importer) event(e *eventSource, at, in place, fallback string) {
+func (im *importer) event(e *eventSource, at, in Part, fallback string) {
 	properties := in.Get("properties")
 	kind := ""
 	var values []string
 	for _, name := range []string{"event", "eventType", "type"} {
-		if p := im.resolve(in.of(properties.Get(name))); p.Exists() {
+		if p := im.files.Resolve(in.Of(properties.Get(name))); p.Exists() {
 			values = constants(p)
 			if kind == "" || len(values) > 0 {
 				kind = name
@@ -165,7 +165,7 @@ func (im *importer) event(e *eventSource, at, in place, fallback string) {
 			}
 		}
 	}
-	data := in.of(properties.Get("data"))
+	data := in.Of(properties.Get("data"))
 	isEvent := data.Exists() && kind != ""
 	payload := at
 	if isEvent {
@@ -190,12 +190,12 @@ func (im *importer) event(e *eventSource, at, in place, fallback string) {
 }
 
 // isText tells a schema of the stream's text.
-func isText(in place) bool {
+func isText(in Part) bool {
 	return in.Get("type").String() == "string" && !in.Get("contentSchema").Exists()
 }
 
 // constants are the values that a schema allows, where it lists them.
-func constants(p place) []string {
+func constants(p Part) []string {
 	if one := p.Get("const").String(); one != "" {
 		return []string{one}
 	}
@@ -209,18 +209,18 @@ func constants(p place) []string {
 }
 
 // dataOf is the schema of JSON within a text, where it is one (JSON Schema 2020-12, "contentSchema").
-func (im *importer) dataOf(data place) place {
-	in := im.resolve(data)
+func (im *importer) dataOf(data Part) Part {
+	in := im.files.Resolve(data)
 	if encoded := in.Get("contentSchema"); encoded.Exists() {
-		return in.of(encoded)
+		return in.Of(encoded)
 	}
 	return data
 }
 
 // namesOf takes the types that the parameter eventTypes lists.
-func (im *importer) namesOf(e *eventSource, p place) {
-	schema := im.resolve(p.of(p.Get("schema")))
-	items := im.resolve(schema.of(schema.Get("items")))
+func (im *importer) namesOf(e *eventSource, p Part) {
+	schema := im.files.Resolve(p.Of(p.Get("schema")))
+	items := im.files.Resolve(schema.Of(schema.Get("items")))
 	for _, list := range []contract.Tree{items.Get("enum"), schema.Get("enum"), p.Get("example"), schema.Get("example"), items.Get("example")} {
 		for item := range list.Items() {
 			e.add(item.String())
@@ -240,7 +240,7 @@ func (im *importer) namesOf(e *eventSource, p place) {
 }
 
 // exampleTexts are the examples that show the stream as text.
-func (im *importer) exampleTexts(media place) []string {
+func (im *importer) exampleTexts(media Part) []string {
 	var all []string
 	take := func(at contract.Tree) {
 		if text := at.String(); text != "" {
@@ -249,12 +249,12 @@ func (im *importer) exampleTexts(media place) []string {
 	}
 	take(media.Get("example"))
 	for at := range media.Get("examples").Members() {
-		example := im.resolve(media.of(at))
+		example := im.files.Resolve(media.Of(at))
 		take(example.Get("value"))
 		take(example.Get("serializedValue"))
 		take(example.Get("dataValue"))
 	}
-	schema := im.resolve(media.of(media.Get("schema")))
+	schema := im.files.Resolve(media.Of(media.Get("schema")))
 	take(schema.Get("example"))
 	for at := range schema.Get("examples").Items() {
 		take(at)

@@ -21,7 +21,7 @@ func (im *importer) openAPI() {
 		}
 		for at := range item.Members() {
 			if methods[at.Name()] && !im.isOwnPath(path.Name()) {
-				im.operation(path, item, item.of(at))
+				im.operation(path, item, item.Of(at))
 			}
 		}
 	}
@@ -57,7 +57,7 @@ func (im *importer) isOwnPath(path string) bool {
 }
 
 // operation makes a stream of an operation, or says why it is none.
-func (im *importer) operation(path contract.Tree, item, op place) {
+func (im *importer) operation(path contract.Tree, item, op Part) {
 	what := strings.ToUpper(op.Name()) + " " + path.Name()
 	media := im.eventStream(op)
 	if !media.Exists() {
@@ -87,25 +87,25 @@ func (im *importer) operation(path contract.Tree, item, op place) {
 	im.streams = append(im.streams, s)
 }
 
-// eventStream is what an operation answers with, the zero place where that is no stream.
-func (im *importer) eventStream(op place) place {
+// eventStream is what an operation answers with, the zero Part where that is no stream.
+func (im *importer) eventStream(op Part) Part {
 	for answer := range op.Get("responses").Members() {
 		if !strings.HasPrefix(answer.Name(), "2") && answer.Name() != "default" {
 			continue
 		}
-		response := im.resolve(op.of(answer))
+		response := im.files.Resolve(op.Of(answer))
 		for media := range response.Get("content").Members() {
 			if kind, _, _ := strings.Cut(media.Name(), ";"); strings.EqualFold(strings.TrimSpace(kind), "text/event-stream") {
 				im.besides(op, response, media.Name())
-				return response.of(media)
+				return response.Of(media)
 			}
 		}
 	}
-	return place{}
+	return Part{}
 }
 
 // besides notes what an answer has beside the stream.
-func (im *importer) besides(op, response place, stream string) {
+func (im *importer) besides(op, response Part, stream string) {
 	what := "the answer of " + strings.ToUpper(op.Name()) + " " + op.Get("operationId").String()
 	im.leftOver(response, strings.TrimSpace(what), "description content")
 	for media := range response.Get("content").Members() {
@@ -116,11 +116,11 @@ func (im *importer) besides(op, response place, stream string) {
 }
 
 // parameters are those of an operation, and those that its path gives to all.
-func (im *importer) parameters(item, op place) []place {
-	var all []place
-	for _, from := range []place{op, item} {
+func (im *importer) parameters(item, op Part) []Part {
+	var all []Part
+	for _, from := range []Part{op, item} {
 		for at := range from.Get("parameters").Items() {
-			all = append(all, im.resolve(from.of(at)))
+			all = append(all, im.files.Resolve(from.Of(at)))
 		}
 	}
 	return all
@@ -210,7 +210,7 @@ func nameWord(text string) string {
 }
 
 // describe carries an operation's texts.
-func (im *importer) describe(s *importedStream, op place, others ...place) {
+func (im *importer) describe(s *importedStream, op Part, others ...Part) {
 	for _, from := range append(others, op) { // the last one wins
 		for _, name := range []string{"summary", "description"} {
 			if text := strings.TrimSpace(from.Get(name).String()); text != "" {
@@ -221,7 +221,7 @@ func (im *importer) describe(s *importedStream, op place, others ...place) {
 }
 
 // key makes the last parameter of a path the key: what the data has under its name, or the path's own.
-func (im *importer) key(s *importedStream, op place, inPath []string) {
+func (im *importer) key(s *importedStream, op Part, inPath []string) {
 	if len(inPath) == 0 {
 		return
 	}
@@ -243,7 +243,7 @@ func (im *importer) keyFrom(s *importedStream, parameter string) {
 }
 
 // notCarried names what of an operation a stream has not.
-func (im *importer) notCarried(op place, what string, parameters []place) {
+func (im *importer) notCarried(op Part, what string, parameters []Part) {
 	if op.Name() != "get" {
 		im.skip(op.Tree, "%s becomes a stream to GET: a subscription has no request body", what)
 	}
@@ -260,22 +260,22 @@ func (im *importer) notCarried(op place, what string, parameters []place) {
 }
 
 // own makes a stream of what leat itself wrote.
-func (im *importer) own(path contract.Tree, item place) {
-	from := item.of(item.Get(extensionName))
+func (im *importer) own(path contract.Tree, item Part) {
+	from := item.Of(item.Get(extensionName))
 	s := &importedStream{at: path, name: im.names.take(from.Get("stream").String())}
 	im.ownStream(s, from)
 	im.streams = append(im.streams, s)
 }
 
 // ownStream reads the extension, whose members are those of a contract's stream.
-func (im *importer) ownStream(s *importedStream, from place) {
+func (im *importer) ownStream(s *importedStream, from Part) {
 	for at := range from.Members() {
 		switch at.Name() {
 		case "stream":
 		case "events":
-			s.events = im.ownTypes(from.of(at))
+			s.events = im.ownTypes(from.Of(at))
 		case "commands":
-			s.commands = im.ownTypes(from.of(at))
+			s.commands = im.ownTypes(from.Of(at))
 		case "backend":
 			address := backendAddress(s.name)
 			backend, _ := mustParse(at.JSON()).(Object)
@@ -287,12 +287,12 @@ func (im *importer) ownStream(s *importedStream, from place) {
 	}
 }
 
-func (im *importer) ownTypes(from place) []*importedType {
+func (im *importer) ownTypes(from Part) []*importedType {
 	var all []*importedType
 	for at := range from.Members() {
 		t := &importedType{at: at, name: at.Name(), summary: at.Get("summary").String(), description: at.Get("description").String(),
 			deprecated: at.Get("deprecated").IsTrue()}
-		target := place{im.root.Find(strings.TrimPrefix(at.Get("schema").String(), "#")), im.root, im.file}
+		target := NewPart(im.root.Find(strings.TrimPrefix(at.Get("schema").String(), "#")), im.root, im.file)
 		t.schema = im.schema(target)
 		for example := range at.Get("examples").Items() {
 			t.examples = append(t.examples, mustParse(example.JSON()))

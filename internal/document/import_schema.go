@@ -2,7 +2,6 @@ package document
 
 import (
 	"encoding/json"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,11 +10,11 @@ import (
 )
 
 // schema carries a schema over, as JSON Schema 2020-12 that stands alone: what it refers to is in its $defs.
-func (im *importer) schema(p place) any {
+func (im *importer) schema(p Part) any {
 	c := &carrying{importer: im, defs: map[contract.Tree]string{}, names: names{}}
 	root := p
-	if len(p.members()) <= 1 { // nothing stands beside a $ref
-		root = im.resolve(p)
+	if members(p) <= 1 { // nothing stands beside a $ref
+		root = im.files.Resolve(p)
 	}
 	if reference := p.Get("$ref"); !root.Exists() && reference.Exists() {
 		im.lost(reference)
@@ -38,7 +37,8 @@ func (im *importer) schema(p place) any {
 	return o
 }
 
-func (p place) members() []contract.Tree { return slices.Collect(p.Tree.Members()) }
+// members counts those of a part.
+func members(p Part) int { return len(slices.Collect(p.Members())) }
 
 // A carrying is a schema on its way, with those that it refers to.
 type carrying struct {
@@ -46,37 +46,37 @@ type carrying struct {
 	root  contract.Tree
 	defs  map[contract.Tree]string // names of what is referred to
 	names names
-	todo  []Member[place]
+	todo  []Member[Part]
 }
 
 // dropped are the keywords of OpenAPI, and of identity, that mean nothing within a contract.
 var dropped = words("$schema $id id $anchor $dynamicAnchor $defs definitions discriminator xml externalDocs example nullable " +
 	"exclusiveMinimum exclusiveMaximum $vocabulary $recursiveAnchor")
 
-func (c *carrying) schema(p place) any {
+func (c *carrying) schema(p Part) any {
 	if !p.IsMapping() {
 		if p.Exists() && !p.IsList() {
 			return mustParse(p.JSON()) // true and false
 		}
 		return Object{}
 	}
-	if never := p.Get("not"); len(p.members()) == 1 && never.IsMapping() && len(never.JSON()) == len("{}") {
+	if never := p.Get("not"); members(p) == 1 && never.IsMapping() && len(never.JSON()) == len("{}") {
 		return false
 	}
 	if original := p.Get(extensionName, "schema"); original.Exists() { // of our own, before it was made 3.0's
-		return c.keywords(p.of(original))
+		return c.keywords(p.Of(original))
 	}
 	return c.keywords(p)
 }
 
-func (c *carrying) keywords(p place) any {
+func (c *carrying) keywords(p Part) any {
 	if !p.IsMapping() {
 		return c.schema(p)
 	}
 	out := Object{}
 	for at := range p.Members() {
 		name := at.Name()
-		switch inner := p.of(at); {
+		switch inner := p.Of(at); {
 		case name == "$ref":
 			c.reference(&out, p)
 		case dropped[name], strings.HasPrefix(name, "x-"):
@@ -90,7 +90,7 @@ func (c *carrying) keywords(p place) any {
 		case holdsNamed[name]:
 			named := Object{}
 			for member := range at.Members() {
-				named.Set(member.Name(), c.schema(p.of(member)))
+				named.Set(member.Name(), c.schema(p.Of(member)))
 			}
 			out.Set(name, named)
 		default:
@@ -101,10 +101,10 @@ func (c *carrying) keywords(p place) any {
 	return out
 }
 
-func (c *carrying) all(p place) []any {
+func (c *carrying) all(p Part) []any {
 	items := []any{}
 	for item := range p.Items() {
-		items = append(items, c.schema(p.of(item)))
+		items = append(items, c.schema(p.Of(item)))
 	}
 	return items
 }
@@ -157,7 +157,7 @@ func (c *carrying) format(out *Object, at contract.Tree) {
 }
 
 // translate turns the dialect of OpenAPI 3.0 into JSON Schema: bounds that are exclusive by a flag, and null.
-func (c *carrying) translate(out *Object, p place) {
+func (c *carrying) translate(out *Object, p Part) {
 	for _, bound := range []struct{ inclusive, exclusive string }{{"minimum", "exclusiveMinimum"}, {"maximum", "exclusiveMaximum"}} {
 		flag := p.Get(bound.exclusive)
 		if _, isNumber := flag.Number(); isNumber {
@@ -186,9 +186,9 @@ func (c *carrying) translate(out *Object, p place) {
 }
 
 // reference makes a $ref one into the schema's own $defs.
-func (c *carrying) reference(out *Object, p place) {
+func (c *carrying) reference(out *Object, p Part) {
 	text := p.Get("$ref").String()
-	target := c.resolve(p)
+	target := c.files.Resolve(p)
 	switch {
 	case !target.Exists():
 		c.lost(p.Get("$ref"))
@@ -202,7 +202,7 @@ func (c *carrying) reference(out *Object, p place) {
 		last := unescapePercent(text[strings.LastIndexByte(text, '/')+1:])
 		name = c.names.take(definitionName(last))
 		c.defs[target.Tree] = name
-		c.todo = append(c.todo, Member[place]{name, target})
+		c.todo = append(c.todo, Member[Part]{name, target})
 	}
 	out.Set("$ref", "#/$defs/"+name)
 }
@@ -218,11 +218,4 @@ func definitionName(text string) string {
 		return name
 	}
 	return "Schema"
-}
-
-func unescapePercent(text string) string {
-	if plain, err := url.PathUnescape(text); err == nil {
-		return plain
-	}
-	return text
 }

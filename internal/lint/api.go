@@ -1,12 +1,10 @@
 package lint
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/internal/document"
 )
 
 // An api is what the rules look at, whatever kind of document declares it.
@@ -16,7 +14,7 @@ type api struct {
 	parsed  *contract.Contract // nil of OpenAPI and AsyncAPI
 	info    contract.Tree
 	streams []*stream
-	files   map[string]contract.Tree // read for a $ref, by path
+	files   document.Files // that $ref leads to
 }
 
 // A stream is what clients subscribe to.
@@ -39,12 +37,14 @@ type message struct {
 	schema   schema
 }
 
-// A schema is where a JSON Schema stands, and the document that its # means.
-type schema struct {
-	contract.Tree
-	document contract.Tree
-	file     string
-}
+// A schema is where a JSON Schema stands.
+type schema struct{ document.Part }
+
+// in is a schema within another one's document.
+func (s schema) in(at contract.Tree) schema { return schema{s.Of(at)} }
+
+// resolve follows $ref to where it leads; as far as it can, since a wrong one is told elsewhere.
+func (a *api) resolve(s schema) schema { return schema{a.files.Resolve(s.Part)} }
 
 // read makes out what kind of document a file is.
 func read(file string, text []byte) (*api, error) {
@@ -52,7 +52,7 @@ func read(file string, text []byte) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &api{file: file, root: root, info: root.Get("info"), files: map[string]contract.Tree{}}
+	a := &api{file: file, root: root, info: root.Get("info")}
 	switch {
 	case root.Get("openapi").Exists():
 		a.openAPI()
@@ -104,7 +104,7 @@ func (a *api) types(types contract.Tree) []*message {
 		all = append(all, &message{
 			at: at, name: at.Name(), summary: at.Get("summary").String() != "" || at.Get("description").String() != "",
 			examples: at.Get("examples").Exists(), texts: texts(at),
-			schema: a.resolve(schema{in, in, a.file}), // # is the schema itself
+			schema: a.resolve(schema{document.NewPart(in, in, a.file)}), // # is the schema itself
 		})
 	}
 	return all
@@ -127,33 +127,4 @@ func (a *api) messages() []*message {
 		all = append(append(all, s.events...), s.commands...)
 	}
 	return all
-}
-
-// resolve follows $ref to where it leads; as far as it can, since a wrong one is told elsewhere.
-func (a *api) resolve(s schema) schema {
-	for range 20 { // more is a circle
-		ref := s.Get("$ref").String()
-		if ref == "" {
-			return s
-		}
-		path, pointer, _ := strings.Cut(ref, "#")
-		if path != "" {
-			s.file = filepath.Join(filepath.Dir(s.file), filepath.FromSlash(path))
-			s.document = a.open(s.file)
-		}
-		s.Tree = s.document.Find(pointer)
-	}
-	return s
-}
-
-func (a *api) open(file string) contract.Tree {
-	if known, ok := a.files[file]; ok {
-		return known
-	}
-	var root contract.Tree
-	if text, err := os.ReadFile(file); err == nil {
-		root, _ = contract.ReadTree(file, text)
-	}
-	a.files[file] = root
-	return root
 }

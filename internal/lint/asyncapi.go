@@ -92,6 +92,6 @@ func (a *api) message(at contract.Tree, name string) *message {
 	}
 	return &message{
 		at: at, name: name, texts: texts(in.Tree), summary: len(texts(in.Tree)) > 0, examples: in.has("examples"),
-		schema: a.resolve(schema{payload, in.document, in.file}),
+		schema: a.resolve(in.in(payload)),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/leatstream/leat/contract"
+	"github.com/leatstream/leat/internal/document"
 )
 
 // openAPI reads the operations of an OpenAPI 3 document that answer with a stream of events.
@@ -24,7 +25,9 @@ func (a *api) openAPI() {
 }
 
 // here makes a schema of a part of the document, to resolve its $ref.
-func (a *api) here(at contract.Tree) schema { return a.resolve(schema{at, a.root, a.file}) }
+func (a *api) here(at contract.Tree) schema {
+	return a.resolve(schema{document.NewPart(at, a.root, a.file)})
+}
 
 // eventsOf finds the types of an operation's events: the branches of its schema, or the names in its parameter.
 func (a *api) eventsOf(operation, media contract.Tree) []*message {
@@ -48,7 +51,7 @@ func (a *api) eventsOf(operation, media contract.Tree) []*message {
 	}
 	var all []*message
 	for _, branch := range branches {
-		s := a.resolve(schema{branch, in.document, in.file})
+		s := a.resolve(in.in(branch))
 		data, name := a.dataOf(s)
 		for _, named := range a.namesOf(operation, branch, name) {
 			at := s.Tree
@@ -78,9 +81,9 @@ func (a *api) dataOf(s schema) (data schema, name string) {
 	if !inner.Exists() || name == "" && !properties.Get("eventType").Exists() && !properties.Get("event").Exists() {
 		return s, name
 	}
-	data = a.resolve(schema{inner, s.document, s.file})
+	data = a.resolve(s.in(inner))
 	if encoded := data.Get("contentSchema"); encoded.Exists() {
-		data = a.resolve(schema{encoded, s.document, s.file})
+		data = a.resolve(s.in(encoded))
 	}
 	return data, name
 }

@@ -26,7 +26,7 @@ func (a *api) walk(s schema, visit func(part)) {
 		seen[p.Tree] = true
 		visit(p)
 		inner := func(at contract.Tree, property string) {
-			into(part{schema{at, p.document, p.file}, property})
+			into(part{p.in(at), property})
 		}
 		for _, of := range []string{"properties", "patternProperties"} {
 			for at := range p.Get(of).Members() {
@@ -84,7 +84,7 @@ func (a *api) members(s schema) []contract.Tree {
 		all = append(all, at)
 	}
 	for at := range s.Get("allOf").Items() {
-		for inner := range a.resolve(schema{at, s.document, s.file}).Get("properties").Members() {
+		for inner := range a.resolve(s.in(at)).Get("properties").Members() {
 			all = append(all, inner)
 		}
 	}
