@@ -2,11 +2,9 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/leatstream/leat/contract"
@@ -57,27 +55,14 @@ func newContractDiffCommand() *cobra.Command {
 
 // typedChanges lists what would change for clients that were generated from the protobuf service of the old version.
 func typedChanges(old, now *contract.Contract) []contract.Change {
-	lock := &typed.Lock{Format: 1}
-	if _, err := lock.Assign(old); err != nil {
-		return nil // there was no service
-	}
-	_, err := lock.Assign(now)
-	wrong, _ := errors.AsType[contract.Errors](err)
-	var changes []contract.Change
-	for _, e := range wrong {
-		if sameOnWire.MatchString(e.Text) {
-			continue
-		}
-		changes = append(changes, contract.Change{Text: "typed gRPC: " + e.Text, File: e.File, Line: e.Line, Col: e.Col,
-			Breaks: contract.Consumers | contract.Producers, Bump: contract.Major})
+	wrong := typed.Breaks(old, now)
+	changes := make([]contract.Change, len(wrong))
+	for i, e := range wrong {
+		changes[i] = contract.Change{Text: "typed gRPC: " + e.Text, File: e.File, Line: e.Line, Col: e.Col,
+			Breaks: contract.Consumers | contract.Producers, Bump: contract.Major}
 	}
 	return changes
 }
-
-// sameOnWire tells what a lock refuses for the sake of those who generate code anew: clients that were generated already
-// read it. No message's name is sent, and none of a message begins with a small letter, as those of scalars do. Whether a
-// value has to be there, contract.Compare judges.
-var sameOnWire = regexp.MustCompile(`" of message \S+ was (?:required and no longer is|(?:optional |repeated |map<string, )?[A-Z]\S* and would become (?:optional |repeated |map<string, )?[A-Z])`)
 
 func printChanges(out io.Writer, file string, changes contract.Changes, asJSON bool) error {
 	if asJSON {

@@ -24,6 +24,8 @@ import (
 type Lock struct {
 	Format  int                    `yaml:"leat-lock"`
 	Streams map[string]*lockStream `yaml:"streams"`
+
+	asSent bool // what is sent alike is the same, whatever it is called
 }
 
 // A lockStream is what is locked of one service. The keys of its maps are names of the contract but for those of messages

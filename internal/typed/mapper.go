@@ -25,6 +25,8 @@ type mapper struct {
 
 	lockedValues map[string]map[string]bool // plain names of enum values, by what is around their enum
 
+	asSent bool // the lock's
+
 	errors contract.Errors
 	given  []string // what was not in the lock
 	made   int      // messages

@@ -1,6 +1,7 @@
 package typed
 
 import (
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -138,6 +139,15 @@ func (f *field) text() string {
 		return "optional " + f.typ.String()
 	}
 	return f.typ.String()
+}
+
+// readsAs tells whether what is sent as the type of a lock's entry is read as the field's own.
+func (f *field) readsAs(locked string) bool {
+	label, of := split(locked)
+	own, typ := split(f.text())
+	several := func(label string) bool { return label == "map" || label == "repeated" }
+	named := func(of string) bool { return !slices.Contains(kindNames[:], of) }
+	return (label == own || !several(label) && !several(own)) && (of == typ || named(of) && named(typ))
 }
 
 // split is the reverse of text, as far as it goes without the types themselves.

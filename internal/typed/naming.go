@@ -98,7 +98,7 @@ func (m *mapper) number(f *field, lock *lockMessage, of, want string, first int3
 	entry := lock.Fields[f.json]
 	text := f.text()
 	m.size += len(of) + len(want) + len(text)
-	if entry != nil && entry.Type != text {
+	if entry != nil && entry.Type != text && !(m.asSent && f.readsAs(entry.Type)) {
 		m.changed(f, entry, of, at)
 	}
 	if entry == nil {

@@ -3,6 +3,7 @@
 package typed
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -43,6 +44,19 @@ func (l *Lock) Assign(c *contract.Contract) (changed bool, err error) {
 	return changed, nil
 }
 
+// Breaks lists what a client that was generated of an old version of a contract cannot read of a new one. The names of
+// messages are not sent, so they may be others; whether a value has to be there is contract.Compare's to judge.
+func Breaks(old, now *contract.Contract) contract.Errors {
+	lock := (*Lock)(nil).Clone()
+	if _, err := build(old, lock); err != nil {
+		return nil // there was no service
+	}
+	lock.asSent = true
+	_, err := build(now, lock)
+	wrong, _ := errors.AsType[contract.Errors](err)
+	return wrong
+}
+
 func build(c *contract.Contract, lock *Lock) (*API, error) {
 	api := &API{services: map[string]*Service{}, protos: map[string]string{}, files: &protoregistry.Files{}}
 	for _, file := range []protoreflect.FileDescriptor{timestamppb.File_google_protobuf_timestamp_proto,
@@ -60,6 +74,7 @@ func build(c *contract.Contract, lock *Lock) (*API, error) {
 			lock.Streams[stream.Name] = (&Lock{Streams: map[string]*lockStream{stream.Name: {}}}).Clone().Streams[stream.Name]
 		}
 		m := newMapper(stream, lock.Streams[stream.Name])
+		m.asSent = lock.asSent
 		m.run()
 		for _, e := range m.errors {
 			if e.File == "contract" {
