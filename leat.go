@@ -23,7 +23,6 @@ import (
 	"github.com/leatstream/leat/internal/eventlog"
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/ingest"
-	"github.com/leatstream/leat/internal/origin"
 	"github.com/leatstream/leat/internal/problem"
 	"github.com/leatstream/leat/internal/transport/grpc"
 	"github.com/leatstream/leat/internal/transport/websocket"
@@ -63,13 +62,9 @@ func Open(ctx context.Context, c *contract.Contract, options ...Option) (*Server
 	for _, option := range options {
 		option(&o)
 	}
-	rule := origin.Rule{Loopback: o.loopback}
-	for _, text := range o.origins {
-		allowed, err := origin.Parse(text)
-		if err != nil {
-			return nil, fmt.Errorf("WithOrigins: %w", err)
-		}
-		rule.Allowed = append(rule.Allowed, allowed)
+	rule, err := o.rule()
+	if err != nil {
+		return nil, err
 	}
 	if o.logger == nil {
 		o.logger = slog.New(slog.DiscardHandler)

@@ -1,6 +1,11 @@
 package leat
 
-import "log/slog"
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/leatstream/leat/internal/origin"
+)
 
 // An Option changes how a Server is opened.
 type Option func(*settings)
@@ -24,6 +29,19 @@ func WithLogger(l *slog.Logger) Option { return func(s *settings) { s.logger = l
 // Pages of the server's own origin, the host that they ask, can without being named, but for WithLoopback.
 func WithOrigins(origins ...string) Option {
 	return func(s *settings) { s.origins = append(s.origins, origins...) }
+}
+
+// rule says whose pages may do what.
+func (s *settings) rule() (origin.Rule, error) {
+	rule := origin.Rule{Loopback: s.loopback}
+	for _, text := range s.origins {
+		allowed, err := origin.Parse(text)
+		if err != nil {
+			return rule, fmt.Errorf("WithOrigins: %w", err)
+		}
+		rule.Allowed = append(rule.Allowed, allowed)
+	}
+	return rule, nil
 }
 
 // WithLoopback is for a server that listens on loopback alone: pages of every localhost origin are its own, and no

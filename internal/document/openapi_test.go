@@ -3,7 +3,6 @@ package document_test
 import (
 	"encoding/json"
 	"flag"
-	"os"
 	"strings"
 	"testing"
 
@@ -45,19 +44,7 @@ func TestOpenAPIIsWhatItWas(t *testing.T) {
 	c := load(t, "testdata/orders.yaml")
 	for _, version := range document.OpenAPIVersions() {
 		got, _ := write(t, document.OpenAPI(c, version, local))
-		file := "testdata/orders.openapi-" + string(version) + ".yaml"
-		if *update {
-			if err := os.WriteFile(file, got, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s (go test -update writes it anew):\n%s", file, diff)
-		}
+		golden(t, "testdata/orders.openapi-"+string(version)+".yaml", got)
 	}
 }
 

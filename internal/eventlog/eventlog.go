@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/shirou/gopsutil/v4/disk"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -268,4 +269,19 @@ func (l *Log) begun() (done func(), err error) {
 		l.running.Add(1)
 		return l.running.Done, nil
 	}
+}
+
+// reserve counts what a stream on disk may still grow by, and warns when the disk does not have it. l.mu is held.
+func (l *Log) reserve(growth int64) {
+	l.reserved += uint64(max(growth, 0))
+	if l.warned {
+		return
+	}
+	usage, err := disk.Usage(l.folder.path)
+	if err != nil || l.reserved <= usage.Free {
+		return // a disk that does not tell its size is no reason to worry anyone
+	}
+	l.warned = true
+	l.logger.Warn("the streams' retention may need more than the disk has: lower it, or give the data a larger disk",
+		"folder", l.folder.path, "mayGrowBy", l.reserved, "free", usage.Free)
 }

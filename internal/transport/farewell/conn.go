@@ -119,7 +119,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 			}
 		}
 		n, err := c.Conn.Read(p)
-		c.in.follow(p[:n])
+		if c.followsIn {
+			c.in.follow(p[:n])
+		}
 		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.forced.Load() {
 			continue
 		}

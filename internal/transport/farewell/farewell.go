@@ -27,7 +27,9 @@ type Conn struct {
 	waiting atomic.Bool // words is not empty
 
 	forced atomic.Bool // resets is not empty
-	in     follower    // belongs to who reads
+	// These belong to who reads.
+	in        follower
+	followsIn bool // else nobody asks a Reset
 
 	held    []byte // the beginning of a frame that may be a reset
 	instead []byte // what is left of what goes out for the reset that is next; nil where none is
@@ -39,7 +41,7 @@ type Conn struct {
 
 // New makes a Conn of a connection from its beginning.
 func New(c net.Conn) *Conn {
-	return &Conn{Conn: c, in: follower{left: int32(len(http2.ClientPreface))}}
+	return &Conn{Conn: c, in: follower{left: int32(len(http2.ClientPreface))}, followsIn: true}
 }
 
 // TCP gives the connection below, for whom HTTP has left it to; false where it is none of TCP.
@@ -48,7 +50,7 @@ func (c *Conn) TCP() (*net.TCPConn, bool) {
 	return tcp, ok
 }
 
-// Listen has each connection of a listener be a Conn.
+// Listen has each connection of a listener be a Conn, of which nobody asks a Reset.
 func Listen(l net.Listener) net.Listener { return listener{l} }
 
 type listener struct{ net.Listener }
@@ -59,7 +61,7 @@ func (l listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(conn), nil
+	return &Conn{Conn: conn}, nil
 }
 
 type key struct{}
@@ -114,7 +116,7 @@ func frames(stream uint32, trailers []hpack.HeaderField, open bool) []byte {
 	return out.Bytes()
 }
 
-// Reset has the server reset a stream, as if the client had made a mistake on it: grpc-go has no other way.
+// Reset has the server of a New connection reset a stream, as if the client had made a mistake on it: grpc-go has no other way.
 func (c *Conn) Reset(stream uint32) {
 	mistake := []byte{0, 0, 4, byte(http2.FrameWindowUpdate), 0, 0, 0, 0, 0, 0, 0, 0, 0} // RFC 9113, section 6.9: by 0
 	binary.BigEndian.PutUint32(mistake[5:], stream)

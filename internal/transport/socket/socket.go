@@ -18,7 +18,7 @@ type Socket struct{ raw syscall.RawConn }
 
 // New makes a Socket of a connection. TLS, and what is no socket, can only block: Try then says so.
 func New(conn net.Conn) Socket {
-	if c, ok := tcp(conn); ok {
+	if c, ok := conn.(*net.TCPConn); ok {
 		if raw, err := c.SyscallConn(); err == nil {
 			return Socket{raw}
 		}
@@ -26,13 +26,15 @@ func New(conn net.Conn) Socket {
 	return Socket{}
 }
 
-// tcp gives the TCP connection that a connection is, or is nothing more than.
-func tcp(conn net.Conn) (*net.TCPConn, bool) {
+// Bare gives the TCP connection where that is all there is to a connection that HTTP has left: what HTTP had around it can
+// go. Else it gives the connection itself.
+func Bare(conn net.Conn) net.Conn {
 	if around, ok := conn.(interface{ TCP() (*net.TCPConn, bool) }); ok {
-		return around.TCP()
+		if c, ok := around.TCP(); ok {
+			return c
+		}
 	}
-	c, ok := conn.(*net.TCPConn)
-	return c, ok
+	return conn
 }
 
 // Try writes as much of the frames as the kernel takes at once. written is the number of bytes; hub.ErrFull says that

@@ -39,7 +39,7 @@ type Watch struct {
 // Watch calls gone once, when the client has closed the connection or its side of it, or, possibly, when it is closed
 // here. What the client sends is thrown away. gone must not block.
 func (w *Watcher) Watch(conn net.Conn, gone func()) Watch {
-	if c, ok := tcp(conn); ok {
+	if c, ok := conn.(*net.TCPConn); ok {
 		if raw, err := c.SyscallConn(); err == nil {
 			if watch, err := w.seat(seat{conn: raw, tell: gone}, unix.EPOLLIN|unix.EPOLLRDHUP); err == nil {
 				return watch
@@ -53,7 +53,7 @@ func (w *Watcher) Watch(conn net.Conn, gone func()) Watch {
 // Reader makes a watch for who reads from the connection: Await has ready called when there is something to read, be it
 // the end. ready must not block. false says that this connection cannot be watched.
 func (w *Watcher) Reader(conn net.Conn, ready func()) (Watch, bool) {
-	c, ok := tcp(conn)
+	c, ok := conn.(*net.TCPConn)
 	if !ok {
 		return Watch{}, false
 	}

@@ -48,6 +48,7 @@ func (h *Handler) live(w http.ResponseWriter, r *http.Request, req request) erro
 	controller := http.NewResponseController(w)
 	if r.ProtoMajor == 1 {
 		if conn, _, err := controller.Hijack(); err == nil {
+			conn = socket.Bare(conn)
 			setLiveHeader(w.Header(), r, req.media)
 			head := appendHead(nil, r, w.Header())
 			out := connWriter(conn, r.TLS != nil)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/leatstream/leat/internal/hub"
 	"github.com/leatstream/leat/internal/problem"
+	"github.com/leatstream/leat/internal/transport/socket"
 )
 
 // The subprotocols; no subprotocol is leatFlat.
@@ -79,6 +80,7 @@ func (c *client) upgrade(w http.ResponseWriter, r *http.Request, subprotocol str
 	if err != nil {
 		return fmt.Errorf("take the connection of a WebSocket from its server: %w", err)
 	}
+	conn = socket.Bare(conn)
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered()) // frames that came on the heels of the request
 	c.take(conn, r.TLS != nil, bytes.Clone(early))
 	var answer strings.Builder
