@@ -101,6 +101,23 @@ func TestTheCommandsOfOneClientThatWaitAreBounded(t *testing.T) {
 	}
 }
 
+// Who has been served goes behind the others that wait.
+func TestLanesTakeTurns(t *testing.T) {
+	s := backend.NewSlots(1)
+	_, leave, _ := s.Join("first")
+	given, leaves := map[string]<-chan struct{}{}, map[string]func(){}
+	for _, one := range []string{"a1", "a2", "a3", "b1", "c1", "b2"} {
+		given[one], leaves[one], _ = s.Join(one[:1])
+	}
+	for _, next := range []string{"a1", "b1", "c1", "a2", "b2", "a3"} {
+		leave()
+		if !isClosed(given[next]) {
+			t.Fatalf("it is the turn of %s", next)
+		}
+		leave = leaves[next]
+	}
+}
+
 // Whatever comes and goes: there are never more than there are places, nobody waits where it is its turn, and each lane
 // is served in order.
 func TestPlacesAreGivenByTurns(t *testing.T) {

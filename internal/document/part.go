@@ -35,9 +35,6 @@ func (f *Files) Resolve(p Part) Part {
 		}
 		path, pointer, _ := strings.Cut(reference, "#")
 		if path != "" {
-			if strings.Contains(path, ":") { // an address
-				return p.Of(contract.Tree{})
-			}
 			p.file = filepath.Join(filepath.Dir(p.file), filepath.FromSlash(path))
 			p.document = f.open(p.file)
 		}
