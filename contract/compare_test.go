@@ -102,6 +102,8 @@ func TestASchemaThatChangesIsJudgedInTheRightDirection(t *testing.T) {
 		{`{"additionalProperties":{"type":"string"}}`, `{"additionalProperties":{"type":"string"},"properties":{"a":{"type":"integer"}}}`, both, producers},
 		{`{"properties":{"a":true},"additionalProperties":false}`, `{"properties":{"a":true},"unevaluatedProperties":false}`, same, same},
 		{`{"allOf":[{"properties":{"a":true}}],"unevaluatedProperties":false}`, `{"properties":{"a":true},"additionalProperties":false}`, same, same},
+		{`{"if":{"properties":{"a":true,"n":false}},"then":{"minProperties":1}}`, `{"if":{"properties":{"a":{},"n":{"not":{}}}},"then":{"minProperties":1}}`, same, same},
+		{`{"if":{"properties":{"a":{"title":"A"},"n":false}},"then":{"minProperties":1}}`, `{"if":{"properties":{"a":true,"n":{"not":true}}},"then":{"minProperties":1}}`, same, same},
 		{`{"allOf":[{"properties":{"a":true}}],"unevaluatedProperties":false}`, `{"allOf":[{"properties":{"a":true,"b":true}}],"unevaluatedProperties":false}`, consumers, fine},
 		{`{"patternProperties":{"^x-":{"type":"string"}}}`, `{"patternProperties":{"^x-":{"type":"string","maxLength":9}}}`, producers, producers},
 		{`{"patternProperties":{"^x-":{"type":"string"}}}`, `{}`, consumers, fine},
