@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -68,10 +67,7 @@ func TestAServerThatIsClosedTakesNoOtherContract(t *testing.T) {
 
 // An upload is a request under way like any other: its client is to learn what was stored.
 func TestADrainWaitsForUploads(t *testing.T) {
-	server, _ := smallest(t)
-	front := httptest.NewServer(server.Handler())
-	defer server.Close()
-	defer front.Close()
+	server, front := open(t, "{ leat: 1, info: { title: T, version: 1.0.0 }, streams: { s: { events: { e: { schema: {} } } } } }")
 	body, upload := io.Pipe()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front.URL+"/events/s", body)
 	if err != nil {

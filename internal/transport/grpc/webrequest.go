@@ -25,7 +25,6 @@ func (c *webCall) request(out http.ResponseWriter, r *http.Request) (*http.Reque
 	}
 	inner := r.Clone(r.Context())
 	inner.Proto, inner.ProtoMajor, inner.ProtoMinor = "HTTP/2.0", 2, 0 // which grpc-go asks for, and needs not
-	inner.ContentLength = -1
 	header := inner.Header
 	compression, err := c.compression(header)
 	if err != nil {
